@@ -42,6 +42,20 @@ def test_a_bin_begins_with_its_edge(values: list[float]) -> None:
     assert inner[:-1] == list(found.counts[:-1])
 
 
+def test_negative_zero_is_written_as_zero() -> None:
+    assert str(numeric(np.array([-0.0, -0.0, 1.0], np.float32)).edges[0]) == "0.0"
+
+
+@pytest.mark.parametrize("scale", [1, 1e-40, 1e37])
+def test_infinite_and_missing_values_are_beside_the_bins(scale: float) -> None:
+    column = np.random.default_rng(1).normal(size=5_000).astype(np.float32) * np.float32(scale)
+    column[:7], column[7:12], column[12:15] = -np.inf, np.inf, np.nan
+    found = numeric(column)
+    assert (found.counts[0], found.counts[-1], found.missing) == (7, 5, 3)
+    assert found.edges[0] == column[15:].min()
+    assert found.edges[-1] == np.nextafter(column[15:].max(), np.float32(np.inf))
+
+
 def test_bins_hold_about_as_many_each() -> None:
     assert numeric(np.arange(2_000, dtype=np.float32)).counts == (0, 99, *[100] * (BINS - 2), 101, 0)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.chassis.profiles.dictionary_codes import codes_of
 from rondo.chassis.profiles.numeric_bins import NumericBins
 from rondo.chassis.profiles.projections import Projector, computable
 from rondo.contracts.events.logs import FEATURE, OUTPUT
@@ -74,8 +75,7 @@ class ColumnBins:
         # Each distinct text is looked up once.
         encoded = column.combine_chunks()
         bins = np.append(self._bins_of_texts(encoded.dictionary), self.size - 1)
-        places = encoded.indices.cast(pa.int64()).fill_null(len(bins) - 1)
-        return np.asarray(bins[places.to_numpy(zero_copy_only=False)])
+        return bins.take(codes_of(encoded, len(bins) - 1))
 
     def _bins_of_texts(self, texts: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
         # The categories end with the empty text and null, which both count as missing, as in the reference.

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # have the same value for the same row. A sum of levels is at most the square root of 3 times the number of features.
 _UNIT = 2.0**-12
 _NAME = "projection "
+# The number of rows whose contributions are in the cache at once.
+_AT_ONCE = 16_384
 
 
 def projection_name(number: int) -> str:
@@ -77,7 +79,9 @@ class Projector:
     def add(self, projected: NDArray[np.float32], name: str, bins: NDArray[np.int64]) -> None:
         """Add the contribution of a feature to rows with these bins. A feature without weights adds nothing."""
         if name in self.tables:
-            projected += self.tables[name].take(bins, axis=0)
+            for first in range(0, len(bins), _AT_ONCE):
+                part = slice(first, first + _AT_ONCE)
+                projected[part] += self.tables[name].take(bins[part], axis=0)
 
 
 def _contributions(profile: NumericProfile, weights: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rondo.chassis.profiles.dictionary_codes import codes_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -53,8 +55,7 @@ def _hashes(values: pa.Array) -> NDArray[np.uint64]:
     """Return a hash of each value, as a new array."""
     if pa.types.is_dictionary(values.type):
         known = np.append(_hashes(values.dictionary), _hashes(pa.nulls(1, values.type.value_type)))
-        places = values.indices.cast(pa.int64()).fill_null(len(known) - 1)
-        return np.asarray(known[places.to_numpy(zero_copy_only=False)])
+        return known.take(codes_of(values, len(known) - 1))
     if pa.types.is_floating(values.type):
         as_float32 = values if values.type == pa.float32() else values.cast(pa.float32())
         # Null becomes NaN.

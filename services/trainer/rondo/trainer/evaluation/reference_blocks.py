@@ -27,7 +27,7 @@ from rondo.contracts.training_evidence import (
     ReferenceBlocks,
     UnknownProfile,
 )
-from rondo.trainer.evaluation.reference_profile import feature_column, numeric
+from rondo.trainer.evaluation.reference_profile import as_numbers, feature_column, numeric
 from rondo.trainer.evaluation.unseen_categories import shares_unseen
 
 if TYPE_CHECKING:
@@ -229,19 +229,19 @@ def _out_of_range(values: pa.Array, rows: int, profile: NumericProfile) -> dict[
     """
     if profile.counts[0] or profile.counts[-1]:
         return {}
-    found = np.asarray(values.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float32)
-    first = len(found) % rows
-    stretches = found[first:].reshape(-1, rows)
-    if not np.isfinite(found).any() or len(stretches) < 2:  # noqa: PLR2004 - one stretch has no others
+    found = as_numbers(values)
+    known, first = np.isfinite(found), len(found) % rows
+    if not known.any() or len(found) < 2 * rows:
         return {}
-    beyond = np.zeros(stretches.shape, np.bool_)
-    for sign in (1.0, -1.0):
-        signed = np.where(np.isfinite(stretches), sign * stretches, -np.inf)
-        greatest = signed.max(axis=1)
+    of_all = bool(known.all())
+    beyond = np.zeros(((len(found) - first) // rows, rows), np.bool_)
+    for sign in (np.float32(1), np.float32(-1)):
+        signed = sign * found if of_all else np.where(known, sign * found, np.float32(-np.inf))
+        stretches = signed[first:].reshape(-1, rows)
+        greatest = stretches.max(axis=1)
         at = int(greatest.argmax())
-        before = sign * found[:first][np.isfinite(found[:first])]
-        others = max(np.delete(greatest, at).max(), before.max(initial=-np.inf))
-        beyond[at] |= signed[at] > others
+        others = max(np.delete(greatest, at).max(), signed[:first].max(initial=-np.inf))
+        beyond[at] |= stretches[at] > others
     return {OUT_OF_RANGE: _rounded(beyond.mean(axis=1))}
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from rondo.chassis.profiles.dictionary_codes import codes_of
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.trainer.evaluation.order_statistics import OrderStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +32,7 @@ MAX_CATEGORIES = 500
 # A longer text is free text, not a category.
 MAX_CATEGORY_CHARACTERS = 256
 _ROWS = "rows"
+_INFINITE = np.float32(np.inf)
 
 
 def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str, FeatureProfile]:
@@ -57,10 +58,15 @@ def feature_column(values: pl.Series, *, is_category: bool) -> pa.Array:
 def of_column(values: pa.Array) -> FeatureProfile:
     """Profile a column that `feature_column` made."""
     if not pa.types.is_dictionary(values.type):
-        return numeric(values.fill_null(np.nan).to_numpy(zero_copy_only=False))
-    known = values.indices.drop_null().to_numpy()
+        return numeric(as_numbers(values))
     texts = pl.Series("category", values.dictionary.cast(pa.large_string()))
-    return _of_counts(texts, np.bincount(known, minlength=len(texts)), len(values))
+    counts = np.bincount(codes_of(values, len(texts)), minlength=len(texts) + 1)[: len(texts)]
+    return _of_counts(texts, counts, len(values))
+
+
+def as_numbers(values: pa.Array) -> NDArray[np.float32]:
+    """Return float32 of Arrow as an array. Null becomes NaN. Without nulls it is not copied."""
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float32)
 
 
 def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
@@ -103,12 +109,12 @@ def numeric(values: NDArray[np.float32], *, fine_tails: bool = False) -> Numeric
     each value that fills a bin alone. Otherwise a constant, or a feature that mostly has one value, would share its bin
     with every other value, and could not drift. There are at most `2 * BINS + 1` edges, and 18 more with fine tails.
     """
-    missing = np.isnan(values)
-    present = values[~missing] if missing.any() else values
-    order = OrderStatistics(present)
-    first, count = int(np.count_nonzero(present == -np.inf)), int(np.count_nonzero(np.isfinite(present)))
-    edges = _edges(order, first, count, _tails(count) if fine_tails else [])
-    counts = np.diff(order.below(edges), prepend=0, append=len(present))
+    # The addition turns -0.0 into 0.0, so that an edge is written as 0.0. NaN is the last in the order.
+    ordered = np.sort(values + np.float32(0))
+    present = ordered[: np.searchsorted(ordered, np.float32(np.nan))]
+    finite = present[np.searchsorted(present, -_INFINITE, "right") : np.searchsorted(present, _INFINITE)]
+    edges = _edges(finite, _tails(len(finite)) if fine_tails else [])
+    counts = np.diff(np.searchsorted(present, edges), prepend=0, append=len(present))
     return NumericProfile(
         edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), missing=len(values) - len(present)
     )
@@ -121,17 +127,17 @@ def _tails(count: int) -> list[float]:
     return [*found, *(1 - share for share in found)]
 
 
-def _edges(order: OrderStatistics, first: int, count: int, tails: Sequence[float]) -> NDArray[np.float32]:
-    """Return the edges of `count` finite values. The least of them is at the position `first` of the order."""
-    if not count:
+def _edges(ordered: NDArray[np.float32], tails: Sequence[float]) -> NDArray[np.float32]:
+    """Return the edges of sorted finite values."""
+    if not len(ordered):
         return np.empty(0, np.float32)
     shares = np.sort([*np.arange(BINS + 1) / BINS, *tails])
     # Edges are values of the data: an interpolated edge next to a frequent value would make a bin of rounding errors.
-    least, *quantiles, greatest = order.at(first + ((count - 1) * shares).astype(np.int64))
+    least, *quantiles, greatest = ordered[((len(ordered) - 1) * shares).astype(np.int64)]
     distinct, repeats = np.unique(quantiles, return_counts=True)
     upper_ends = np.append(distinct[repeats > 1], greatest)
     with np.errstate(over="ignore"):  # no value is above the greatest float32
-        above = np.nextafter(upper_ends, np.float32(np.inf))
+        above = np.nextafter(upper_ends, _INFINITE)
     return np.unique(np.concatenate([[least], distinct, above[np.isfinite(above)]]))
 
 

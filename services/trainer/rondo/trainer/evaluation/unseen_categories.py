@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.chassis.profiles.dictionary_codes import codes_of
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORIES, MAX_CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -25,8 +28,8 @@ def shares_unseen(values: pa.DictionaryArray, rows: int) -> NDArray[np.float64]:
     The stretches end at the last row. The first rows, which fill no stretch, count among the other rows.
     """
     first, texts = len(values) % rows, values.dictionary
-    # The indices of an Enum are unsigned. A missing value has the code after the last one.
-    codes = values.indices.cast(pa.int64()).fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    # A missing value has the code after the last one.
+    codes = codes_of(values, len(texts))
     present = pc.not_equal(texts, "").to_numpy(zero_copy_only=False)
     listable = present & pc.less_equal(pc.utf8_length(texts), MAX_CATEGORY_CHARACTERS).to_numpy(zero_copy_only=False)
     counts = np.bincount(codes, minlength=len(texts) + 1)[: len(texts)]
@@ -36,7 +39,7 @@ def shares_unseen(values: pa.DictionaryArray, rows: int) -> NDArray[np.float64]:
 
 
 def _in_one_stretch(
-    codes: NDArray[np.int64], counts: NDArray[np.int64], present: NDArray[np.bool_], listable: NDArray[np.bool_],
+    codes: NDArray[np.integer[Any]], counts: NDArray[np.int64], present: NDArray[np.bool_], listable: NDArray[np.bool_],
     first: int, rows: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Return the number of unseen rows of each stretch. The others list all their categories."""
@@ -57,7 +60,7 @@ def _in_one_stretch(
 
 
 def _without_the_stretch(
-    codes: NDArray[np.int64], counts: NDArray[np.int64], texts: pa.Array, present: NDArray[np.bool_],
+    codes: NDArray[np.integer[Any]], counts: NDArray[np.int64], texts: pa.Array, present: NDArray[np.bool_],
     listable: NDArray[np.bool_], first: int, rows: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Return the number of unseen rows of each stretch, where the others list their most frequent categories."""
