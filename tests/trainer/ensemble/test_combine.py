@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,11 @@ from rondo.trainer.worker.app import pipeline
 from tests.trainer.test_kinds import LATER, START, TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
     from rondo.trainer.evaluation.candidate import FittedCandidate
+    from rondo.trainer.preparation.inputs import Inputs
 
 pytestmark = pytest.mark.medium
 FEATURES = {"carrier": {"type": "category"}, "temp": {"type": "float", "optional": True}}
@@ -136,6 +141,31 @@ def test_the_graph_is_the_weighted_mean_of_its_members(task: str) -> None:
         for weight, graph in zip(weights, graphs, strict=True)
     )
     np.testing.assert_allclose(Scorer(1)(made.model, given)[name], mean, rtol=1e-5, atol=1e-6)
+
+
+def test_a_member_predicts_each_row_of_the_holdout_once() -> None:
+    predicted: list[int] = []
+
+    class Counting(Scorer):
+        def loaded(self, model: bytes) -> Callable[[Inputs], Mapping[str, NDArray[Any]]]:
+            score = super().loaded(model)
+
+            def counted(given: Inputs) -> Mapping[str, NDArray[Any]]:
+                predicted.append(len(next(iter(given.values()))))
+                return score(given)
+
+            return counted
+
+    frame = rows()[BREAK:]
+    newest = champions()[0]
+    fitted = replace(PIPELINE, score=Counting(1)).fit(spec(), TrainingSet(frame, (), LATER, None, LATER), [newest])
+    assert len(fitted.members) == 2
+    compared = fitted.parity.rows
+    # The member predicts the holdout, and the rows of the comparison, once for its check and once for the mean. The
+    # graph predicts these, too, and then rows for the importance.
+    assert predicted[:4] == [150, compared, compared, compared]
+    assert set(predicted[4:]) <= {75, 150}
+    assert len(predicted) == 6
 
 
 def test_no_row_both_weighs_and_evaluates() -> None:

@@ -11,19 +11,23 @@ from tests.trainer.builders import rows, spec
 
 
 @pytest.mark.parametrize(
-    ("prediction", "predicted"), [({}, [400]), ({"cost": {"false_positive": 1, "false_negative": 3}}, [200, 200])]
+    ("prediction", "evaluated"), [({}, 400), ({"cost": {"false_positive": 1, "false_negative": 3}}, 200)]
 )
-def test_rows_are_predicted_once(prediction: dict[str, object], predicted: list[int]) -> None:
-    heights = []
+def test_rows_are_predicted_once(prediction: dict[str, object], evaluated: int) -> None:
+    predicted = []
 
     def predict(part: pl.DataFrame) -> np.ndarray:
-        heights.append(part.height)
-        return np.full((part.height, 1), 0.25)
+        predicted.append(part)
+        return np.linspace(0, 1, part.height)[:, None]
 
-    evaluating, scored = score_holdout(spec(prediction=prediction), ("0", "1"), rows(400), predict)
-    assert heights == predicted
-    assert evaluating.height == len(scored) == predicted[-1]
+    holdout = rows(400)
+    evaluating, scored = score_holdout(spec(prediction=prediction), ("0", "1"), holdout, predict)
+    # A model has the matrix of this object.
+    assert len(predicted) == 1
+    assert predicted[0] is holdout
+    assert evaluating.height == len(scored) == evaluated
     assert scored.targets.tolist() == evaluating["late"].to_list()
+    np.testing.assert_array_equal(scored.outputs["score"], np.linspace(0, 1, 400).astype(np.float32)[-evaluated:])
 
 
 def test_the_earlier_half_chooses_the_threshold_that_costs_least() -> None:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    import numpy as np
     import onnx
     import polars as pl
+    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.evaluation.candidate import ChampionModel
@@ -58,11 +60,15 @@ class Combined:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """The newly fitted model and the members of champions, each with its graph. The operators are of one version."""
+    """The newly fitted model and the members of champions, each with its graph and its predictions of the holdout.
+
+    The operators are of one version.
+    """
 
     opsets: Mapping[str, int]
     models: list[FeatureModel | Member]
     graphs: list[onnx.ModelProto]
+    raw: list[NDArray[np.float64]]
 
 
 def combine(
@@ -93,11 +99,11 @@ def combine(
         for champion in champions
         if (each := _read(spec, classes, champion, fitted.holdout, compared, score, notes)) is not None
     ]
-    made = _with_one_version_of_operators(fitted.model, read, notes)
+    made = _with_one_version_of_operators(fitted, read, notes)
     if len(made.models) == 1:
         return _alone(fitted, notes)
     found, target = targets(spec, earlier, classes), task_named(spec.task).target
-    errors = [mean_squared_error(target, model.predict(earlier), found) for model in made.models]
+    errors = [mean_squared_error(target, raw[: earlier.height], found) for raw in made.raw]
     weights = _within_size(weigh(errors, reference_error(target, found)), errors, made, notes)
     return _weighted(spec, fitted, later, made, errors, weights, notes)
 
@@ -122,6 +128,7 @@ def _weighted(
         [made.models[index] for index in kept],
         [made.graphs[index] for index in kept],
         [weights[index] for index in kept],
+        known=(later, [made.raw[index][weighed:] for index in kept]),
     )
     versions = {MEMBERS: json.dumps([found[index].model_version for index in kept])}
     if kept == [0]:
@@ -153,39 +160,40 @@ def _read(
     compared: pl.DataFrame,
     score: Score,
     notes: list[TrainingNote],
-) -> Member | None:
+) -> tuple[Member, NDArray[np.float64]] | None:
     try:
         member = read_member(champion.version, champion.model, spec, classes, score)
         if member.fitted_until is None:
             raise NoMemberError("it is not known which rows it was fitted to")
         if member.fitted_until >= holdout[spec.data.event_time][0]:
             raise NoMemberError("it was fitted to rows that determine the weights")
-        member.check(holdout, compared)
+        raw = member.predict_checked(holdout, compared)
     except NoMemberError as error:
         notes.append(_left_out(champion.version, str(error)))
         return None
-    return member
+    return member, raw
 
 
 def _with_one_version_of_operators(
-    model: FeatureModel, read: Sequence[Member], notes: list[TrainingNote]
+    fitted: Combined, read: Sequence[tuple[Member, NDArray[np.float64]]], notes: list[TrainingNote]
 ) -> _Candidates:
     """Convert all graphs to the newest operators that one of them has."""
-    own = members.raw_graph_of(model)
-    versions = operators.newest(versions_of(graph) for graph in (own, *(member.graph for member in read)))
-    made = _Candidates(versions, [model], [])
+    own = members.raw_graph_of(fitted.model)
+    versions = operators.newest(versions_of(graph) for graph in (own, *(member.graph for member, _ in read)))
+    made = _Candidates(versions, [fitted.model], [], [fitted.model.predict(fitted.holdout)])
     try:
         made.graphs.append(operators.convert(own, versions))
     except OperatorVersionError as error:
         notes.append(_note(NoteCode.ENSEMBLE, f"the fitted model is not combined with others: {error}"))
         return made
-    for member in read:
+    for member, raw in read:
         try:
             made.graphs.append(operators.convert(member.graph, versions))
         except OperatorVersionError as error:
             notes.append(_left_out(member.version, str(error)))
         else:
             made.models.append(member)
+            made.raw.append(raw)
     return made
 
 

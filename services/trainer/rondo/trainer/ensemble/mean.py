@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class WeightedMean:
     """`FeatureModel` of models with weights, which add up to 1. The sum is computed with doubles.
 
-    `graphs` are the models as graphs with the same versions of operators.
+    `graphs` are the models as graphs with the same versions of operators. `known` are rows and the raw predictions of
+    each model for them: these rows are not predicted again.
     """
 
     features: Mapping[str, Feature]
@@ -34,15 +35,17 @@ class WeightedMean:
     models: Sequence[FeatureModel | Member]
     graphs: Sequence[onnx.ModelProto]
     weights: Sequence[float]
+    known: tuple[pl.DataFrame, Sequence[NDArray[np.float64]]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def native(self) -> bool:
         return any(model.native for model in self.models)
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        is_known = self.known is not None and rows is self.known[0]
+        raw = self.known[1] if self.known and is_known else (model.predict(rows) for model in self.models)
         shares = (
-            weight * model.predict(rows).astype(np.float32).astype(np.float64)
-            for model, weight in zip(self.models, self.weights, strict=True)
+            weight * each.astype(np.float32).astype(np.float64) for each, weight in zip(raw, self.weights, strict=True)
         )
         total = next(shares)
         for share in shares:

@@ -19,11 +19,13 @@ from onnx import TensorProto, compose, helper
 from rondo.chassis.onnx_document import needed_nodes
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.errors import GraphFailedError
+from rondo.trainer.onnx_graph.parity import LATEST_ROWS
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
+    from typing import Any
 
     import polars as pl
     from numpy.typing import NDArray
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import Feature, ModelSpec
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
+    from rondo.trainer.preparation.inputs import Inputs
+
+    Predict = Callable[[Inputs], Mapping[str, NDArray[Any]]]
 
 # Keys in the metadata of an ensemble. The first has the versions of its members as JSON, in the order of their
 # prefixes, with null for the model that was fitted for it. The second has the newest event time of the rows that this
@@ -61,23 +66,30 @@ class Member:
         content: bytes = self.graph.SerializeToString(deterministic=True)
         return content
 
-    def check(self, holdout: pl.DataFrame, compared: pl.DataFrame) -> None:
-        """Predict the rows that an ensemble has to predict: its holdout, and the rows of the comparison with its graph.
+    @cached_property
+    def _loaded(self) -> Predict:
+        return self.score.loaded(self.content)
+
+    def predict_checked(self, holdout: pl.DataFrame, compared: pl.DataFrame) -> NDArray[np.float64]:
+        """Return the predictions of the holdout, and check those of the rows of the comparison with a graph.
+
+        An ensemble has to predict both. The compared rows begin with the latest rows, which are the end of the holdout.
 
         Raises:
             NoMemberError: it fails on a row, or gives no finite number for a row of the holdout.
 
         """
         try:
-            finite = np.isfinite(self.predict(holdout)).all()
-            self.predict(compared)
+            found = self.predict(holdout)
+            self.predict(compared[LATEST_ROWS:] if holdout.height >= LATEST_ROWS else compared)
         except GraphFailedError as error:
             raise NoMemberError(f"it fails on a row ({error})") from error
-        if not finite:
+        if not np.isfinite(found).all():
             raise NoMemberError("it gives no finite number for a row of the holdout")
+        return found
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        found = self.score(self.content, inputs.onnx_inputs(self.features, rows))[_OUTPUT]
+        found = self._loaded(inputs.onnx_inputs(self.features, rows))[_OUTPUT]
         return np.asarray(found, np.float64).reshape(rows.height, -1)
 
 

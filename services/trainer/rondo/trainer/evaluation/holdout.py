@@ -33,10 +33,11 @@ def score_holdout(
 ) -> tuple[pl.DataFrame, Scored]:
     """Return the rows that evaluate a model, and its outputs for them. `predict` gives the raw predictions of rows."""
     task, (choosing, evaluating) = task_named(spec.task), calibration(spec, holdout)
-    raw, found = predict(choosing), targets(spec, choosing, classes)
-    fitted = task.fitted(classes, spec.prediction.model_dump(), raw, found)
+    # All rows are predicted at once: the holdout has been prepared already.
+    raw, found = predict(holdout), targets(spec, choosing, classes)
+    fitted = task.fitted(classes, spec.prediction.model_dump(), raw[: choosing.height], found)
     if evaluating is not choosing:
-        raw, found = predict(evaluating), targets(spec, evaluating, classes)
+        raw, found = raw[choosing.height :], targets(spec, evaluating, classes)
     return evaluating, Scored(fitted, found, task.predictions(fitted, raw))
 
 
