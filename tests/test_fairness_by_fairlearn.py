@@ -16,7 +16,7 @@ from rondo.contracts.spec.model import FairnessGate, Gates
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import Evaluation
 from rondo.registry.gates.slices import fairness
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.slices import evaluate_slices
 
 ROOT = Path(__file__).resolve().parent.parent

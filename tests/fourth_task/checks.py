@@ -49,6 +49,7 @@ from rondo.trainer.dataset import columns
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
+from rondo.trainer.onnx_graph.parity import ParityError
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.registration import candidate_of
 from rondo.trainer.worker.app import pipeline
@@ -205,6 +206,22 @@ def test_every_library_trains_it_and_its_graph_agrees(kind: str) -> None:
     assert set(candidate.reference.profile) == {"town", "heat"}
     check_onnx(candidate.model, len(candidate.model))
     check_task(candidate.model, "count")
+
+
+@pytest.mark.parametrize("output", ["expected", "none"])
+def test_a_head_that_is_not_its_predictions_is_refused(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = type(COUNT).head
+
+    def unfaithful(task: Any, fitted: Any, raw: str, node: Any) -> list[Any]:
+        nodes = head(task, fitted, raw, node)
+        at = next(at for at, each in enumerate(nodes) if each.output[0] == f"output.{output}")
+        nodes[at].output[0] = "head.right"
+        wrong = node("Add", ["head.right", "head.least"], [f"output.{output}"], name="head.wrong")
+        return [*nodes[: at + 1], wrong, *nodes[at + 1 :]]
+
+    monkeypatch.setattr(type(COUNT), "head", unfaithful)
+    with pytest.raises(ParityError):
+        pipeline(1).fit(spec_with(), training_set())
 
 
 def test_a_model_made_elsewhere_is_registered() -> None:

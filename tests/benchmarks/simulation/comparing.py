@@ -23,7 +23,7 @@ from rondo.trainer.adaptation.growth import (
 from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
 from rondo.trainer.adaptation.training_window import AdaptationState, LabelledRows
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_blocks import of_losses
 from rondo.trainer.evaluation.reference_profile import counted_rows
 

@@ -16,7 +16,7 @@ from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.stretches import Stretches, staged
 from rondo.monitor.evidence.version_evidence import VersionEvidence
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows, numeric
 

@@ -14,7 +14,8 @@ from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.vocabularies import StatisticName, known
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute
+from rondo.trainer.evaluation.metrics.metrics import compute
+from rondo.trainer.evaluation.metrics.scored import Scored
 from sklearn import metrics
 
 if TYPE_CHECKING:

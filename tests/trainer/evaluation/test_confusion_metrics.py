@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.evaluation import weighted_metrics
 from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute
+from rondo.trainer.evaluation.metrics.metrics import compute
 from sklearn import metrics as sk
 
 from tests.trainer.evaluation.test_metrics import binary, classes
+
+if TYPE_CHECKING:
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 RNG = np.random.default_rng(11)
 NAMES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro", "mcc")

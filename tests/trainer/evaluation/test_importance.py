@@ -10,7 +10,7 @@ import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.trainer.evaluation.importance import MOST_ROWS, permutation_importance
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation.inputs import onnx_inputs
 

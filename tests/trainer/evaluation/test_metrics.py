@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.tasks.base import Costs, FittedTask, Interval
+from rondo.contracts.tasks.base import Costs, FittedTask, Interval, Output
 from rondo.contracts.tasks.registry import TASKS
-from rondo.trainer.evaluation import bootstrap
+from rondo.trainer.evaluation import bootstrap, weighted_metrics
 from rondo.trainer.evaluation.bootstrap import compare
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute, compute_all
+from rondo.trainer.evaluation.metrics.metrics import compute, compute_all
+from rondo.trainer.evaluation.metrics.scored import Scored
 from sklearn import metrics as sk
 
 row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
@@ -92,6 +94,42 @@ def test_metrics_of_known_classes() -> None:
     assert found["brier"] == pytest.approx((0.5 + 0.08 + 2) / 3)
     # No row has the third class. Of the first the second of two rows is right, of the second the first and the third.
     assert found["average_precision"] == pytest.approx((1 / 2 + (1 + 2 / 3) / 2) / 2)
+
+
+class _Renamed:
+    """A task whose outputs have other names. All else is that of a known task."""
+
+    def __init__(self, known: Any) -> None:
+        self._known = known
+        self.counted = {name: f"my_{output}" for name, output in known.counted.items()}
+        self.answer = f"my_{known.answer}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._known, name)
+
+    def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:
+        return tuple(replace(each, name=f"my_{each.name}") for each in self._known.outputs(fitted))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_metrics_do_not_depend_on_the_names_of_outputs(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = RNG.random((200, 3))
+    raw /= raw.sum(axis=1, keepdims=True)
+    known = {
+        "binary": lambda: binary(RNG.integers(0, 2, 200), raw[:, 0]),
+        "multiclass": lambda: classes(RNG.integers(0, 3, 200), raw),
+        "regression": lambda: numbers(RNG.normal(size=200), raw[:, 0]),
+    }[task]()
+    monkeypatch.setitem(TASKS, "renamed", _Renamed(TASKS[task]))
+    outputs = {f"my_{name}": each for name, each in known.outputs.items()}
+    renamed = Scored(known.task.model_copy(update={"task": "renamed"}), known.targets, outputs)
+    weights = RNG.integers(0, 3, 200).astype(float)
+    for name in (*TASKS[task].metrics, *TASKS[task].rates):
+        assert compute(name, renamed) == compute(name, known) is not None, name
+        assert compute(name, renamed, weights) == compute(name, known, weights), name
+        ours, theirs = (weighted_metrics.of_weights(name, each) for each in (renamed, known))
+        assert (ours is None) == (theirs is None)
+        assert ours is None or theirs is None or ours(weights) == theirs(weights), name
 
 
 def test_metrics_of_known_numbers() -> None:

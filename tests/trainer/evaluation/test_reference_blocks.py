@@ -19,7 +19,7 @@ from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.evidence.stretches import Learning
 from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.trainer.evaluation import reference_blocks
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
 from rondo.trainer.evaluation.reference_profile import counted_rows
 from rondo.trainer.evaluation.reference_profile import of_features as profiles_of

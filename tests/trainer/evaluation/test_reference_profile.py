@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_profile import (
     BINS,
     MAX_CATEGORIES,

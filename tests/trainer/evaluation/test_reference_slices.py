@@ -9,7 +9,8 @@ import polars as pl
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute
+from rondo.trainer.evaluation.metrics.metrics import compute
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_blocks import MOST_STRETCHES_OF_SLICE
 from rondo.trainer.evaluation.reference_profile import counted_rows
 from rondo.trainer.evaluation.slices import reference_slices

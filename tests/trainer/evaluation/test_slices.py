@@ -9,7 +9,7 @@ import polars as pl
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import SliceMetrics
 from rondo.trainer.evaluation import slices
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 from rondo.trainer.evaluation.slices import evaluate_slices
 

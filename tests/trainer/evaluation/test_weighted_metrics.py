@@ -6,17 +6,20 @@ compares those with scikit-learn on repeated rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.tasks.registry import TASKS
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute
+from rondo.trainer.evaluation.metrics.metrics import compute
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 from tests.trainer.evaluation.test_metrics import binary, classes, numbers
+
+if TYPE_CHECKING:
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 WEIGHT = st.integers(0, 3)
 SCORE = st.sampled_from([0.1, 0.25, 0.5, 0.9])

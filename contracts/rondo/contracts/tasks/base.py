@@ -220,7 +220,11 @@ class Task(Protocol):
         ...
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:
-        """Return the outputs of a model, in the order in which answers list them."""
+        """Return the outputs of a model, in the order in which answers list them.
+
+        Metrics of probabilities need a number that is `of_label` 1 if the target is one probability, and an output of
+        the kind `probabilities` if it is several. Metrics of decisions need an output of the kind `label`.
+        """
         ...
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

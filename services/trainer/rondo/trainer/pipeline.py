@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
     from rondo.trainer.evaluation.feature_reference import FeatureReference
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
     from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.fitting.plan import Planned
@@ -265,15 +265,18 @@ class Pipeline:
         graph = builder.build(served, fitted, metadata)
         predict = self.score.loaded(graph)
         compared_outputs = parity.compare(
+            fitted,
+            lambda at: served.predict(compared[at]),
             _native_outputs(served, fitted, compared, scored if fit.refitted is None else None),
             predict(inputs.onnx_inputs(spec.features, compared)),
             compared,
             native=served.native,
         )
         if isinstance(served, ComparedModel):
-            own = task_named(fitted.task).predictions(fitted, served.raw)
+            raw = served.raw
+            own = task_named(fitted.task).predictions(fitted, raw)
             given = predict(inputs.onnx_inputs(spec.features, served.rows))
-            of_function = parity.compare(own, given, served.rows, native=True)
+            of_function = parity.compare(fitted, lambda at: raw[at], own, given, served.rows, native=True)
             compared_outputs = parity.beside_native(compared_outputs, of_function)
         importance = permutation_importance(spec, holdout, scored, predict)
         return FittedCandidate(

@@ -222,8 +222,9 @@ def _compare(
     task, features, seed = task_named(spec.task), spec.features, spec.trainer.seed
 
     def compared(chosen: pl.DataFrame) -> Parity:
-        given = task.predictions(fitted, registered.predict(chosen))
-        return parity.compare(given, served(inputs.onnx_inputs(features, chosen)), chosen, native=registered.native)
+        raw = registered.predict(chosen)
+        given, found = task.predictions(fitted, raw), served(inputs.onnx_inputs(features, chosen))
+        return parity.compare(fitted, lambda at: raw[at], given, found, chosen, native=registered.native)
 
     ordinary = compared(parity.ordinary_rows(features, rows, seed))
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 # The number of resamples: fewer of many rows, and fewer for a metric that scikit-learn computes for each resample.
 _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000

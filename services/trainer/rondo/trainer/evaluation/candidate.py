@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         SearchTrial,
     )
     from rondo.trainer.evaluation.feature_reference import FeatureReference
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 
 @dataclass(frozen=True)

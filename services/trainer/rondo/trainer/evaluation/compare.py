@@ -13,7 +13,8 @@ from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import bootstrap, reference_blocks, reference_profile
 from rondo.trainer.evaluation.calibration import calibration_of
 from rondo.trainer.evaluation.candidate import Candidate
-from rondo.trainer.evaluation.metrics.metrics import Scored, compute_all
+from rondo.trainer.evaluation.metrics.metrics import compute_all
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.paired_holdout import paired_holdout
 from rondo.trainer.evaluation.slices import evaluate_slices, reference_slices
 from rondo.trainer.onnx_graph import builder

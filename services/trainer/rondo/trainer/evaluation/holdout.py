@@ -11,7 +11,7 @@ from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import calibration
 from rondo.trainer.evaluation.metrics import metrics
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

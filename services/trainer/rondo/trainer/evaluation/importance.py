@@ -14,7 +14,7 @@ import numpy as np
 from rondo.contracts.events.training import FeatureImportance
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import Importance
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.reference_profile import counted_rows
 from rondo.trainer.external_models.errors import RunFailedError, RunMemoryError, RunTimeoutError
 from rondo.trainer.onnx_graph.errors import GraphFailedError

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import FeatureProfile
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 MOST_STRETCHES = 512
 # There may be hundreds of slices, so each has fewer stretches.

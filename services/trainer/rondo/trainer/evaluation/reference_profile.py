@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.training_evidence import FeatureProfile
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 BINS = 20
 # The mean of fewer values is too uncertain, and further halving changes nothing.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import FittedTask
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
 # If a column has more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
 MAX_SLICES = 1_000

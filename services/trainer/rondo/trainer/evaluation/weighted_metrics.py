@@ -13,7 +13,8 @@ import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION, marginals
-from rondo.trainer.evaluation.metrics.metrics import calibration_bins, cells_of, chances, costs, interval_tails
+from rondo.trainer.evaluation.metrics.metrics import calibration_bins, cells_of, chances, costs
+from rondo.trainer.evaluation.metrics.value_metrics import inside_interval, interval_tails
 from rondo.trainer.evaluation.reference_profile import counted_rows
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.trainer.evaluation.metrics.confusion import Measure
-    from rondo.trainer.evaluation.metrics.metrics import Scored
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
     Vector = NDArray[np.float64]
     OfWeights = Callable[[Vector], float | None]
@@ -76,16 +77,17 @@ def _row_losses(name: str, scored: Scored) -> Vector | None:
     if name == "cost":
         return costs(scored)
     if name == "interval_coverage":
-        return np.asarray((scored.outputs["low"] <= scored.targets) & (scored.targets <= scored.outputs["high"]), float)
+        inside = inside_interval(scored)
+        return None if inside is None else inside.astype(np.float64)
     if name == "pinball":
-        errors = ((targets - scored.outputs[end].astype(np.float64), share) for end, share in interval_tails(scored))
+        errors = ((targets - end.astype(np.float64), share) for end, share in interval_tails(scored))
         return np.asarray(sum(np.maximum(share * error, (share - 1) * error) for error, share in errors) / 2)
     return None
 
 
 def _losses_of_chances(name: str, scored: Scored) -> Vector:
     if name == "brier" and scored.is_one_probability:
-        return np.asarray((scored.outputs["score"].astype(np.float64) - scored.targets) ** 2)
+        return np.asarray((scored.score.astype(np.float64) - scored.targets) ** 2)
     found, place = chances(scored), (np.arange(len(scored)), scored.targets.astype(np.int64))
     if name == "log_loss":
         return np.asarray(-np.log(np.clip(found[place], _EPSILON, 1 - _EPSILON)))
@@ -100,8 +102,8 @@ def _over_classes(
 
     def of(scored: Scored) -> OfWeights:
         if scored.is_one_probability:
-            return of_one(scored.outputs["score"], scored.targets == 1)
-        columns = enumerate(scored.outputs["probabilities"].T)
+            return of_one(scored.score, scored.targets == 1)
+        columns = enumerate(scored.probabilities.T)
         of_classes = [of_one(scores, scored.targets == index) for index, scores in columns]
 
         def evaluate(weights: Vector) -> float | None:

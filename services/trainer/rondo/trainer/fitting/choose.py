@@ -17,7 +17,7 @@ from rondo.trainer.dataset.columns import micros, targets
 from rondo.trainer.dataset.split import check_classes
 from rondo.trainer.errors import NoFinitePredictionError, NotEnoughDataError
 from rondo.trainer.evaluation.compare import score_champion, trained_until
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.evaluation.weighted_metrics import losses_of_rows
 from rondo.trainer.fitting.plan import plan_suspicion
 from rondo.trainer.preparation.impute import NothingToImputeError

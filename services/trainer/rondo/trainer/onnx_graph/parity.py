@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import Parity
 from rondo.trainer.errors import TrainingImpossibleError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.contracts.tasks.base import TargetKind
+    from rondo.contracts.tasks.base import FittedTask, Output, TargetKind
 
 # Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7. A wrong branch differs by far more.
 BOUND = 1e-5
@@ -32,8 +33,6 @@ _LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32
 _LEAST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 _NUMBERS = (None, float("inf"), -float("inf"), _LARGEST, -_LARGEST, _SMALLEST, 0.0, -0.0, 1.0, -1.0)
 _TEXTS = (None, "", "a category that no row of the training has", "\U0001f30d", "x" * 1_000)
-_SHARES, _VALUES = ("score", "probabilities"), ("value", "low", "high")
-_RAW: dict[TargetKind, str] = {"probability": "score", "probabilities": "probabilities", "number": "value"}
 _SHOWN = 600  # characters of a row in a message
 
 
@@ -118,28 +117,39 @@ def _edge_values(feature: Feature) -> tuple[Any, ...]:
 
 
 def compare(
-    model: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]], rows: pl.DataFrame, *, native: bool
+    fitted: FittedTask,
+    raw: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    model: Mapping[str, NDArray[Any]],
+    graph: Mapping[str, NDArray[Any]],
+    rows: pl.DataFrame,
+    *,
+    native: bool,
 ) -> Parity:
-    """Compare the outputs for the same rows, by name. Scores are compared instead of labels.
+    """Compare all outputs of the task for the same rows.
 
-    `native` is True if the outputs of the model are those of the library that fitted it.
+    A label may differ in a row whose raw prediction is within the bound of another label, as at a threshold. `raw`
+    returns the model's raw predictions of rows by their indices. `native` is True if the outputs of the model are those
+    of the library that fitted it.
 
     Raises:
-        ParityError: probabilities differ by more than `BOUND`, or values by more than that share of the model's value,
-            or of the usual size of values where that is larger.
+        ParityError: probabilities differ by more than `BOUND`, values by more than that share of the model's value, or
+            of the usual size of values where that is larger, or a label differs.
 
     """
+    task = task_named(fitted.task)
+    outputs = task.outputs(fitted)
+    if not outputs:
+        msg = f"the task {task.name!r} has no outputs, so there is nothing to compare: return them from its `outputs`"
+        raise ValueError(msg)
     worst = np.zeros(rows.height)
-    for name in (*_SHARES, *_VALUES):
-        if name in model:
-            unit = _usual_size(model[name]) if name in _VALUES else 1.0
-            differences = _differences(model[name], graph[name], unit)
-            worst = np.maximum(worst, differences.reshape(rows.height, -1).max(axis=1, initial=0.0))
-    at = int(worst.argmax()) if len(worst) else 0
-    difference = float(worst[at]) if len(worst) else 0.0
-    if difference > BOUND:
-        raise ParityError(difference, rows.row(at, named=True))
-    return Parity(rows=rows.height, max_difference=difference, native=native)
+    for output in outputs:
+        ours, theirs = model[output.name], graph[output.name]
+        if output.kind == "label":
+            found = _label_differences(fitted, output, raw, ours, theirs)
+        else:
+            found = _differences(ours, theirs, _unit_of(output, ours))
+        worst = np.maximum(worst, found.reshape(rows.height, -1).max(axis=1, initial=0.0))
+    return _parity(worst, rows, native=native)
 
 
 def compare_raw(
@@ -151,13 +161,56 @@ def compare_raw(
         ParityError: as by `compare`.
 
     """
-    name = _RAW[target]
-    return compare({name: model}, {name: graph}, rows, native=True)
+    found = _differences(model, graph, _raw_unit(target, model))
+    return _parity(found.reshape(rows.height, -1).max(axis=1, initial=0.0), rows, native=True)
+
+
+def _parity(differences: NDArray[np.float64], rows: pl.DataFrame, *, native: bool) -> Parity:
+    at = int(differences.argmax()) if len(differences) else 0
+    difference = float(differences[at]) if len(differences) else 0.0
+    if difference > BOUND:
+        raise ParityError(difference, rows.row(at, named=True))
+    return Parity(rows=rows.height, max_difference=difference, native=native)
 
 
 def beside_native(graph: Parity, native: Parity) -> Parity:
     """Return a comparison with a native model, and the larger difference of it and of the nodes around a graph."""
     return native.model_copy(update={"max_difference": max(graph.max_difference, native.max_difference)})
+
+
+def _unit_of(output: Output, values: NDArray[Any]) -> float:
+    is_chance = output.kind == "probabilities" or output.of_label is not None
+    return 1.0 if is_chance else _usual_size(values)
+
+
+def _raw_unit(target: TargetKind, raw: NDArray[Any]) -> float:
+    return _usual_size(raw) if target == "number" else 1.0
+
+
+def _label_differences(
+    fitted: FittedTask,
+    output: Output,
+    raw: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+    model: NDArray[Any],
+    graph: NDArray[Any],
+) -> NDArray[np.float64]:
+    """Return infinity for rows with different labels, and 0 for rows with equal ones.
+
+    Rows also count as equal if a change of the raw prediction by the bound gives the graph's label, or if the raw
+    prediction is not finite: serving answers such a row with an error.
+    """
+    found, differing = np.zeros(len(model)), np.flatnonzero(model.reshape(-1) != graph.reshape(-1))
+    if not len(differing):
+        return found
+    task, ours = task_named(fitted.task), raw(differing)
+    excused = ~np.isfinite(ours).all(axis=1)
+    change = BOUND * np.maximum(_raw_unit(task.target, ours), np.abs(ours))
+    for column in range(ours.shape[1]):
+        direction = np.where(np.arange(ours.shape[1]) == column, 1.0, -1.0)
+        for changed in (ours + direction * change, ours - direction * change):
+            excused |= task.predictions(fitted, changed)[output.name] == graph.reshape(-1)[differing]
+    found[differing[~excused]] = np.inf
+    return found
 
 
 def _usual_size(values: NDArray[Any]) -> float:

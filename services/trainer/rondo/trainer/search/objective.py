@@ -15,7 +15,7 @@ from rondo.trainer.dataset.columns import targets
 from rondo.trainer.errors import NoFinitePredictionError, NoInnerSplitError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation.metrics import metrics
-from rondo.trainer.evaluation.metrics.metrics import Scored
+from rondo.trainer.evaluation.metrics.scored import Scored
 from rondo.trainer.preparation import preparation
 from rondo.trainer.run import Trial, mean
 from rondo.trainer.search.inner_splits import inner_splits

@@ -5,66 +5,25 @@ A metric of a single task has a formula there instead. Those of decided labels h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import metrics as sk
 
 from rondo.contracts.tasks.metrics import CALIBRATION_BINS
-from rondo.contracts.tasks.registry import METRICS, task_named
+from rondo.contracts.tasks.registry import METRICS
+from rondo.trainer.evaluation.metrics import value_metrics
 from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION, marginals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.tasks.base import FittedTask
     from rondo.trainer.evaluation.metrics.confusion import Measure
+    from rondo.trainer.evaluation.metrics.scored import Scored
 
     Weights = NDArray[np.float64] | None
-
-_TWO = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """The outputs of a model for N rows (see `Task.predictions`), and the targets of these rows, shape `[N]`.
-
-    The index of a class that the model does not know is the number of its classes.
-    """
-
-    task: FittedTask
-    targets: NDArray[np.float32]
-    outputs: Mapping[str, NDArray[Any]]
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def take(self, rows: NDArray[np.bool_] | slice) -> Scored:
-        return Scored(self.task, self.targets[rows], {name: values[rows] for name, values in self.outputs.items()})
-
-    @property
-    def is_one_probability(self) -> bool:
-        """True if the score is the probability of the class with index 1, not of the predicted class."""
-        return task_named(self.task.task).target == "probability"
-
-    @property
-    def answer(self) -> NDArray[Any]:
-        """The output that an outcome is compared with."""
-        return self.outputs[task_named(self.task.task).answer]
-
-    @cached_property
-    def descending(self) -> NDArray[np.intp]:
-        """The order of the rows from the highest score on. Metrics of ranks sort rows in this order much faster."""
-        return np.argsort(-self.outputs["score"], kind="stable")
-
-    @property
-    def finite(self) -> bool:
-        """True if every output of every row is a finite number."""
-        return all(bool(np.isfinite(values).all()) for values in self.outputs.values())
 
 
 def compute(name: str, scored: Scored, weights: Weights = None) -> float | None:
@@ -96,8 +55,8 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
 def _by_score(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the targets and the scores of a binary model. Without `weights` the highest score comes first."""
     if weights is not None:
-        return _targets(scored), scored.outputs["score"]
-    return _targets(scored)[scored.descending], scored.outputs["score"][scored.descending]
+        return _targets(scored), scored.score
+    return _targets(scored)[scored.descending], scored.score[scored.descending]
 
 
 def _roc_auc(scored: Scored, weights: Weights) -> float | None:
@@ -105,7 +64,7 @@ def _roc_auc(scored: Scored, weights: Weights) -> float | None:
         return _one_roc_auc(*_by_score(scored, weights), weights)
     found = [
         _one_roc_auc((_targets(scored) == index).astype(np.int64), column, weights)
-        for index, column in enumerate(scored.outputs["probabilities"].T)
+        for index, column in enumerate(scored.probabilities.T)
     ]
     defined = [value for value in found if value is not None]
     return float(np.mean(defined)) if defined else None
@@ -125,7 +84,7 @@ def _average_precision(scored: Scored, weights: Weights) -> float | None:
         return _one_average_precision(*_by_score(scored, weights), weights)
     found = [
         _one_average_precision((_targets(scored) == index).astype(np.int64), column, weights)
-        for index, column in enumerate(scored.outputs["probabilities"].T)
+        for index, column in enumerate(scored.probabilities.T)
     ]
     defined = [value for value in found if value is not None]
     return float(np.mean(defined)) if defined else None
@@ -140,9 +99,9 @@ def _one_average_precision(labels: NDArray[np.int64], scores: NDArray[np.float32
 def chances(scored: Scored) -> NDArray[np.float64]:
     """Return the probabilities of the classes, shape `[N, classes]`. An unknown class has the probability 0."""
     if scored.is_one_probability:
-        score = scored.outputs["score"].astype(np.float64)
+        score = scored.score.astype(np.float64)
         return np.column_stack([1 - score, score])
-    known = scored.outputs["probabilities"].astype(np.float64)
+    known = scored.probabilities.astype(np.float64)
     known = known / known.sum(axis=1, keepdims=True)
     return np.column_stack([known, np.zeros(len(known))])
 
@@ -154,7 +113,7 @@ def _log_loss(scored: Scored, weights: Weights) -> float:
 
 def _brier(scored: Scored, weights: Weights) -> float:
     if scored.is_one_probability:
-        chance = scored.outputs["score"].astype(np.float64)
+        chance = scored.score.astype(np.float64)
         return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
     found = chances(scored)
     options = {"labels": range(found.shape[1]), "sample_weight": weights, "scale_by_half": False}
@@ -176,9 +135,9 @@ def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.floa
 
     A hit is 1 for a row with label 1, or with a right prediction if the score is that of the predicted class, else 0.
     """
-    score = scored.outputs["score"].astype(np.float64)
+    score = scored.score.astype(np.float64)
     targets = _targets(scored)
-    hits = targets == 1 if scored.is_one_probability else targets == scored.outputs["label"]
+    hits = targets == 1 if scored.is_one_probability else targets == scored.decided
     bins = np.clip((score * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
     return bins, hits - score
 
@@ -195,13 +154,13 @@ def _decided(measure: Measure) -> Callable[[Scored, Weights], float]:
 
 def cells_of(scored: Scored) -> tuple[NDArray[np.int64], int]:
     """Return the cell of each row in the confusion matrix, and the number of classes, see `confusion`."""
-    targets, decided = _targets(scored), np.asarray(scored.outputs["label"], np.int64)
+    targets, decided = _targets(scored), np.asarray(scored.decided, np.int64)
     classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
     return targets * classes + decided, classes
 
 
 def _selection_rate(scored: Scored, weights: Weights) -> float:
-    return float(np.average(scored.outputs["label"] == 1, weights=weights))
+    return float(np.average(scored.decided == 1, weights=weights))
 
 
 def _rate(of_class: int) -> Callable[[Scored, Weights], float | None]:
@@ -210,51 +169,9 @@ def _rate(of_class: int) -> Callable[[Scored, Weights], float | None]:
     def rate(scored: Scored, weights: Weights) -> float | None:
         mine = _targets(scored) == of_class
         of = None if weights is None else weights[mine]
-        return float(np.average(scored.outputs["label"][mine] == 1, weights=of)) if mine.any() else None
+        return float(np.average(scored.decided[mine] == 1, weights=of)) if mine.any() else None
 
     return rate
-
-
-def _of_values(measure: Callable[..., float]) -> Callable[[Scored, Weights], float]:
-    """Return a metric of the predicted values."""
-
-    def of(scored: Scored, weights: Weights) -> float:
-        values, targets = scored.answer.astype(np.float64), scored.targets.astype(np.float64)
-        return float(measure(targets, values, sample_weight=weights))
-
-    return of
-
-
-def _r2(scored: Scored, weights: Weights) -> float | None:
-    return None if len(np.unique(scored.targets)) < _TWO else _of_values(sk.r2_score)(scored, weights)
-
-
-def _pinball(scored: Scored, weights: Weights) -> float | None:
-    if scored.task.interval is None or "low" not in scored.outputs:
-        return None
-    targets = scored.targets.astype(np.float64)
-    return float(
-        np.mean(
-            [
-                sk.mean_pinball_loss(targets, scored.outputs[name].astype(np.float64), alpha=at, sample_weight=weights)
-                for name, at in interval_tails(scored)
-            ]
-        )
-    )
-
-
-def interval_tails(scored: Scored) -> tuple[tuple[str, float], tuple[str, float]]:
-    """Return the ends of the interval, each with the nominal share of outcomes below it. The task has an interval."""
-    assert scored.task.interval is not None  # noqa: S101 - the caller's condition
-    tail = (1 - scored.task.interval.coverage) / 2
-    return ("low", tail), ("high", 1 - tail)
-
-
-def _coverage(scored: Scored, weights: Weights) -> float | None:
-    if "low" not in scored.outputs:
-        return None
-    inside = (scored.outputs["low"] <= scored.targets) & (scored.targets <= scored.outputs["high"])
-    return float(np.average(inside, weights=weights))
 
 
 def costs(scored: Scored) -> NDArray[np.float64] | None:
@@ -262,7 +179,7 @@ def costs(scored: Scored) -> NDArray[np.float64] | None:
     cost = scored.task.cost
     if cost is None:
         return None
-    positive, decided = _targets(scored) == 1, scored.outputs["label"] == 1
+    positive, decided = _targets(scored) == 1, scored.decided == 1
     found = cost.false_positive * (decided & ~positive) + cost.false_negative * (positive & ~decided)
     return np.asarray(found, np.float64)
 
@@ -282,12 +199,6 @@ _METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
     "selection_rate": _selection_rate,
     "true_positive_rate": _rate(1),
     "false_positive_rate": _rate(0),
-    "rmse": _of_values(sk.root_mean_squared_error),
-    "mae": _of_values(sk.mean_absolute_error),
-    "median_absolute_error": _of_values(sk.median_absolute_error),
-    "mape": _of_values(sk.mean_absolute_percentage_error),
-    "r2": _r2,
-    "pinball": _pinball,
-    "interval_coverage": _coverage,
+    **value_metrics.METRICS,
     "cost": _cost,
 }
