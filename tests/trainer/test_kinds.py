@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.medium
 START = datetime(2013, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=10_000)
-TASKS = ("binary", "multiclass", "regression")
+# "two classes" is a multiclass model whose rows have two of the classes.
+TASKS = ("binary", "multiclass", "two classes", "regression")
 FEATURES = {
     "carrier": {"type": "category"},
     "temp": {"type": "float", "optional": True},
@@ -69,6 +70,7 @@ def rows(task: str, count: int = 1_000) -> pl.DataFrame:
     labels = {
         "binary": pl.Series((value > 1.5).astype(float)),
         "multiclass": pl.Series(np.array(["ash", "elm", "oak"])[np.digitize(value, [1, 2])]),
+        "two classes": pl.Series(np.array(["ash", "elm"])[(value > 1.5).astype(int)]),
         "regression": pl.Series(value * 100 + 500),
     }
     frame = pl.DataFrame({"carrier": carrier, "temp": temp, "distance": distance}).with_columns(
@@ -94,7 +96,7 @@ def spec(task: str, trainer: dict[str, Any]) -> ModelSpec:
     return ModelSpec.model_validate(
         {
             "model": "late",
-            "task": task,
+            "task": "multiclass" if task == "two classes" else task,
             "data": {"dataset": "flights", "entity": "id", "event_time": "at", "label": "label"},
             "features": FEATURES,
             "trainer": trainer,

@@ -26,9 +26,16 @@ EDGES = np.array([np.nan, np.inf, -np.inf, LARGEST, -LARGEST, 1e-45, 0.0, -0.0, 
 TARGETS = {
     "binary": Target("probability", 2),
     "multiclass": Target("probabilities", 3),
+    "two classes": Target("probabilities", 2),
     "regression": Target("number", 0),
 }
-TASKS = {"classifier": ("binary", "multiclass"), "regressor": ("regression",), "transformer": ("binary", "regression")}
+TASKS = {
+    "classifier": ("binary", "multiclass", "two classes"),
+    "regressor": ("regression",),
+    "transformer": ("binary", "regression"),
+}
+# The tasks of a spec, where a key of `TARGETS` is none.
+SPEC_TASKS = {"two classes": "multiclass"}
 IMPUTER = {"use": "sklearn.impute.SimpleImputer"}
 SCALER = {"use": "sklearn.preprocessing.StandardScaler"}
 LOGISTIC = {"use": "sklearn.linear_model.LogisticRegression"}
@@ -47,7 +54,12 @@ def rows(task: str, count: int = 150, *, missing: bool = False) -> tuple[Matrix,
     matrix[:, 3] = 7
     matrix[:, 4] += 2 * matrix[:, 1]
     value = matrix[:, 0] + matrix[:, 2] / 2 + rng.normal(size=count) / 2
-    labels = {"binary": value > 0.7, "multiclass": np.digitize(value, [0, 1.5]), "regression": np.abs(value) * 100 + 1}
+    labels = {
+        "binary": value > 0.7,
+        "multiclass": np.digitize(value, [0, 1.5]),
+        "two classes": value > 0.7,
+        "regression": np.abs(value) * 100 + 1,
+    }
     if missing:
         matrix[rng.random(matrix.shape) < 0.1] = np.nan
     return matrix, labels[task].astype(np.float32)
@@ -64,7 +76,7 @@ def edge_rows(matrix: Matrix) -> Matrix:
 
 def fit(task: str, steps: list[dict[str, Any]], matrix: Matrix, labels: Matrix, threads: int = 1) -> SklearnModel:
     estimator = Sklearn(threads)
-    params = estimator.check_params(task, Trainer(kind="sklearn", steps=steps))  # type: ignore[arg-type] # as YAML has them
+    params = estimator.check_params(SPEC_TASKS.get(task, task), Trainer(kind="sklearn", steps=steps))  # type: ignore[arg-type] # as YAML has them
     return estimator.fit(TARGETS[task], params, 7, matrix, labels)
 
 
@@ -89,6 +101,14 @@ def test_the_graph_of_each_class_agrees_with_it_at_every_edge(use: str, task: st
     refused = np.isinf(found).any(axis=1) | (np.isnan(found).any(axis=1) & (not missing))
     assert not np.isnan(model.predict(found[~refused])).any()
     assert np.isnan(model.predict(found[refused])).all()
+
+
+def test_a_boosted_model_of_two_classes_has_one_column_of_trees_and_two_probabilities() -> None:
+    matrix, labels = rows("two classes")
+    step = {"use": "sklearn.ensemble.GradientBoostingClassifier", "params": {"n_estimators": 5}}
+    model = fit("two classes", [step], matrix, labels)
+    assert model.predict(matrix).shape == (len(matrix), 2)
+    assert difference(model, TARGETS["two classes"], edge_rows(matrix)) < 1e-6
 
 
 @pytest.mark.medium

@@ -66,11 +66,16 @@ def _averaged(estimator: Any, target: Target) -> TreeEnsemble:
 
 
 def _boosted(estimator: Any, target: Target) -> TreeEnsemble:
-    """Read a boosted model: a constant plus the trees, one tree per class in each iteration."""
-    first = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), np.float32))  # noqa: SLF001 - nothing public has it
-    trees = TreeEnsemble(target.width, base_values=[float(value) for value in first[0]])
+    """Read a boosted model: a constant plus the trees, one tree per class in each iteration.
+
+    For two classes there is one tree, of the second class. The first then has the margin 0, because the softmax of
+    `[0, x]` is the sigmoid of `x` for the second class, and the rest for the first.
+    """
+    first = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), np.float32))[0]  # noqa: SLF001 - nothing public has it
+    without = target.width - len(first)
+    trees = TreeEnsemble(target.width, base_values=[0.0] * without + [float(value) for value in first])
     for turn in estimator.estimators_:
-        for of_class, member in enumerate(turn):
+        for of_class, member in enumerate(turn, without):
             leaves = member.tree_.value[:, 0, :] * estimator.learning_rate
             trees.add(_tree(member.tree_, leaves)._replace(target=of_class), "BRANCH_LEQ")
     return trees
