@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # A run of so many words is a part of a sentence.
 PHRASE, WORD = 4, re.compile(r"[A-Za-z]?[a-z']+")
 ERROR = ("Error", "Exception")
+# Sentences for people that are made apart from the error or the report that has them.
+OF_PROBLEMS = ("contracts/rondo/contracts/spec/", "services/ingestion/rondo/ingestion/validation/",
+               "client/rondo/client/spec_proposal/")  # fmt: skip
+MAKES_PROBLEM = re.compile("problem|reason|fault|difference")
 OWN = (Path(__file__), Path(page.__file__))
 Phrases = set[tuple[str, ...]]
 
@@ -75,12 +79,13 @@ def phrases_of_the_code() -> Phrases:
 
 @cache
 def phrases_of_errors() -> Phrases:
-    """Return the phrases of the page's messages, of what the code raises, and of its classes of errors.
+    """Return the phrases of the page's messages, of what the code raises, of its classes of errors, and of problems.
 
     Other texts of the code (SQL, prose of reports, notes of commands) are no errors. Tests are full of their words.
     """
     raised = [text for file in page.files_of_the_code() for node in ast.walk(page.parsed(file))
-              if isinstance(node, ast.Raise) or is_an_error(node) for text in values(list(ast.walk(node)))]  # fmt: skip
+              if isinstance(node, ast.Raise) or is_an_error(node) or makes_problems(file, node)
+              for text in values(list(ast.walk(node)))]  # fmt: skip
     return phrases_of([*raised, *(piece for row in page.rows() for piece in page.fragments(row.seen))])
 
 
@@ -90,6 +95,13 @@ def is_an_error(node: ast.AST) -> bool:
         return isinstance(node.func, ast.Name) and node.func.id.endswith(ERROR)
     names = [node.name, *map(ast.unparse, node.bases)] if isinstance(node, ast.ClassDef) else []
     return any(name.endswith(ERROR) for name in names)
+
+
+def makes_problems(file: Path, node: ast.AST) -> bool:
+    """Return whether a part of a syntax tree makes sentences about problems, by its folder or by its name."""
+    if isinstance(node, ast.Module):
+        return file.relative_to(page.ROOT).as_posix().startswith(OF_PROBLEMS)
+    return isinstance(node, page.FUNCTION) and MAKES_PROBLEM.search(node.name) is not None
 
 
 def sentences_in(file: Path) -> list[str]:

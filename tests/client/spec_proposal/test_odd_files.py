@@ -106,7 +106,7 @@ READ: dict[str, tuple[str, bytes | str, tuple[str, ...]]] = {
     "labels by capitals": ("a.csv", in_csv(rows(every(lambda n: ["no", "yes", "Yes"][n % 3]))), ("'yes' and 'Yes'",)),
     "rare NA": ("a.csv", in_csv(rows(x=every(lambda n: "NA" if n == 7 else n % 9))), ("such as NA",)),
     "frequent NA": ("a.csv", in_csv(rows(x=every(lambda n: n % 5 or "NA"))), ("'NA'", "empty")),
-    "? as a class": ("a.csv", in_csv(rows(every(lambda n: "ab?"[n % 3]))), ("'?' counts as a label",)),
+    "? as a class": ("a.csv", in_csv(rows(every(lambda n: "ab?"[n % 3]))), ("'?'", "label")),
     "a row of totals": ("a.csv", f"{in_csv(rows())}Total,,123,,100\n", ("100 (1)", "placed_at: 1")),
     "times without T and zone": ("a.csv", in_csv(timed(lambda at: f"{at:%Y-%m-%d %H:%M}")), ("'2024-01-01 00:00'",)),
     "dates": ("a.csv", in_csv(timed(lambda at: at.date())), ("'2024-01-01'", "zone")),

@@ -55,26 +55,26 @@ def test_double_and_whole_inputs_are_cast_and_a_flat_one_is_reshaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "problem"),
+    ("inputs", "facts"),
     [
-        ({"temperature": (FLOAT, ["N", 1])}, "temperature "),
-        ({"temp": (TEXT, ["N", 1])}, "'temp' has the type string, and float or double is needed"),
-        ({"temp": (TensorProto.INT64, ["N", 1])}, "'temp' has the type int64"),
-        ({"carrier": (FLOAT, ["N", 1])}, "'carrier' has the type float, and string is needed"),
-        ({"temp": (FLOAT, [1, 1])}, "'temp' takes exactly 1 rows"),
-        ({"temp": (FLOAT, ["N", 3])}, "'temp' has the shape [N, 3]"),
-        ({"x": (FLOAT, ["N", 3])}, "carrier is a category"),
-        ({"x": (FLOAT, ["N", 2])}, "'x' has 2 columns, and there are 3"),
-        ({"x": (FLOAT, [1, 3])}, "'x' takes exactly 1 rows"),
-        ({"x": (TEXT, ["N", 3])}, "'x' has the type string"),
+        ({"temperature": (FLOAT, ["N", 1])}, ["temperature"]),
+        ({"temp": (TEXT, ["N", 1])}, ["'temp'", "string", "float", "double"]),
+        ({"temp": (TensorProto.INT64, ["N", 1])}, ["'temp'", "int64"]),
+        ({"carrier": (FLOAT, ["N", 1])}, ["'carrier'", "float", "string"]),
+        ({"temp": (FLOAT, [1, 1])}, ["'temp'", " 1 "]),
+        ({"temp": (FLOAT, ["N", 3])}, ["'temp'", "[N, 3]"]),
+        ({"x": (FLOAT, ["N", 3])}, ["carrier", "category"]),
+        ({"x": (FLOAT, ["N", 2])}, ["'x'", " 2 ", " 3"]),
+        ({"x": (FLOAT, [1, 3])}, ["'x'", " 1 "]),
+        ({"x": (TEXT, ["N", 3])}, ["'x'", "string"]),
     ],
 )
-def test_other_inputs_are_refused_with_the_features_that_there_are(inputs: Any, problem: str) -> None:
+def test_other_inputs_are_refused_with_the_features_that_there_are(inputs: Any, facts: list[str]) -> None:
     source = next(iter(inputs))
     kept = [helper.make_node("Identity", [source], ["z"]), helper.make_node("Constant", [], ["y"], value_floats=[0.5])]
     with pytest.raises(UnmatchedInputsError) as refused:
         given(graph(*kept, inputs=inputs), features=MIXED, columns=ROWS)
-    assert any(problem in each for each in refused.value.problems)
+    assert any(all(fact in each for fact in facts) for each in refused.value.problems)
     assert "temp, carrier, stops" in str(refused.value)
 
 

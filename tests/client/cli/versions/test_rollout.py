@@ -32,10 +32,10 @@ def served(monkeypatch: pytest.MonkeyPatch, answer: tuple[int, Any], action: str
 @pytest.mark.parametrize(
     ("fields", "shown", "hidden"),
     [
-        ({"then": "pass", "asks": None}, "14:10  the step is passed unless a guard", "inconclusive"),
-        ({"then": "ask", "asks": None}, "2013-03-01 14:10  inconclusive", "asks at"),
-        ({"then": "back", "asks": None}, "it goes back", "asks at"),
-        ({"state": "watching", "then": "end", "asks": None}, "2013-03-01 14:10  the rollback window ends", "asks at"),
+        ({"then": "pass", "asks": None}, "2013-03-01 14:10", "asks at"),
+        ({"then": "ask", "asks": None}, "2013-03-01 14:10", "asks at"),
+        ({"then": "back", "asks": None}, "2013-03-01 14:10", "asks at"),
+        ({"state": "watching", "then": "end", "asks": None}, "2013-03-01 14:10", "asks at"),
         ({"state": "paused", "ends": None, "then": None, "asks": None}, "late: version 3 beside 2, paused", "14:10"),
         ({"state": "asking", "ends": None, "then": None, "asks": None}, "`rondo rollout late` resume", "14:10"),
     ],
@@ -46,6 +46,14 @@ def test_what_happens_next_is_shown(
     served(monkeypatch, view(**fields))
     done = rondo("rollout", "late")
     assert (done.exit_code, shown in done.stdout, hidden in done.stdout) == (0, True, False), done.stdout
+
+
+def test_each_next_action_has_its_own_sentence(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = set()
+    for then in ("pass", "wait", "ask", "back", "end"):
+        served(monkeypatch, view(then=then))
+        shown.add(rondo("rollout", "late").stdout)
+    assert len(shown) == 5
 
 
 def test_a_registry_of_an_earlier_release_has_neither_decisions_nor_ends(

@@ -53,7 +53,7 @@ def test_features_that_can_be_joined(model: ModelSpec, source: DatasetSpec) -> N
 @pytest.mark.parametrize(
     ("model", "source", "named"),
     [
-        (model_of(temp=joined()), None, "weather, which is not declared"),
+        (model_of(temp=joined()), None, "weather"),
         (model_of(temp=joined()), weather(known_after=None), "`known_after`"),
         (model_of(rain=joined()), weather(), "no column rain"),
         (model_of(temp=joined(column="rain")), weather(), "no column rain"),
