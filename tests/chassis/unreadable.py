@@ -1,4 +1,4 @@
-"""Sends records with a header whose name is no UTF-8, as clients in other languages can."""
+"""Sends records with a header whose name is not UTF-8, as clients in other languages can."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     Headers = Sequence[tuple[str, bytes]]
 
-# No Python client writes such a name: so its bytes are changed in the finished batch, and the checksum (KIP-98).
+# No Python client writes such a name. So the bytes of the finished batch and its checksum are changed (KIP-98).
 UNREADABLE = ("unreadable", b"v")
 _READABLE_BYTES, _OTHER_BYTES = b"\x14unreadable", b"\x14unread\xff\xfe\xff\xfe"
 
 
 async def send_batch(bootstrap: str, topic: str, *records: tuple[bytes, Headers], partition: int = 0) -> None:
-    """Send records as one batch. A header UNREADABLE gets a name that is no UTF-8."""
+    """Send records as one batch. A header UNREADABLE gets a name that is not UTF-8."""
     async with AIOKafkaProducer(**KafkaConnection(bootstrap).aiokafka()) as producer:
         batch = producer.create_batch()
         for value, headers in records:

@@ -1,4 +1,4 @@
-"""Docstrings and comments name their subject first, and have one fact a sentence (docs/style.md, rule 3)."""
+"""Prose names its subject first, has one fact a sentence and plain words (docs/style.md, rules 3 and 4)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ FOLDERS = ("client", "contracts", "deploy", "docs", "examples", "services", "tes
 # A docstring that begins with one of these is a clause, whose subject the reader has to find.
 OPENINGS = frozenset(("As", "By", "How", "Of", "What", "Where", "Whether", "Which", "Who", "Whose", "Why"))
 NO_CLAUSE = ("By default",)
+# Old-fashioned or figurative words, in any text for people.
+OLD = re.compile(r"\b(anew|whoever|goes\s+on|speaks\s+(?:for|against)|told\s+from)\b", re.IGNORECASE)
+# They name these words.
+LISTS_OLD_WORDS = ("docs/style.md", "tests/conventions/test_prose.py")
+LOGS = frozenset(("debug", "info", "warning", "error", "exception", "critical"))
 CODE, PARENTHESES = re.compile(r"`[^`]*`"), re.compile(r"\([^()]*\)")
 
 
@@ -54,11 +59,34 @@ def is_clause(text: str) -> bool:
     return text.split(maxsplit=1)[:1] != [] and text.split(maxsplit=1)[0] in OPENINGS and not text.startswith(NO_CLAUSE)
 
 
+def messages(source: str) -> Iterator[str]:
+    """Yield the log messages and the summaries of routes of a module, with the constant parts of formatted texts."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            function = node.func
+            is_log = isinstance(function, ast.Attribute) and function.attr in LOGS
+            found = [
+                *(node.args[:1] if is_log else ()),
+                *(each.value for each in node.keywords if each.arg == "summary"),
+            ]
+            for each in found:
+                parts = each.values if isinstance(each, ast.JoinedStr) else [each]
+                texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+                yield "".join(text for text in texts if isinstance(text, str))
+
+
+def begins_with_clause(message: str) -> bool:
+    """Return whether a log message, which begins with a small letter, or a summary begins with a clause."""
+    return is_clause(message[:1].upper() + message[1:])
+
+
 def flagged(source: str) -> list[str]:
     texts = list(docstrings(source))
-    return [text for text in texts if is_clause(text)] + [
-        text for text in (*texts, *comments(source)) if has_semicolon(text)
-    ]
+    return (
+        [text for text in texts if is_clause(text)]
+        + list(filter(begins_with_clause, messages(source)))
+        + [text for text in (*texts, *comments(source)) if has_semicolon(text)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,6 +96,8 @@ def flagged(source: str) -> list[str]:
         'def f() -> int:\n    """Return the rows; None if there are none."""',
         'class C:\n    x: int\n    """Of a group the rows."""',
         "x = 1  # the rows; or none",
+        'log.warning("what can not be read is left out: %s", error)',
+        'router.get("/rows", summary="Which rows there are")',
     ],
 )
 def test_a_clause_and_a_semicolon_are_seen(source: str) -> None:
@@ -80,6 +110,7 @@ def test_a_clause_and_a_semicolon_are_seen(source: str) -> None:
         '"""Return the rows (Lei et al., 2018; theorem 2.2)."""',
         '"""By default one half. `a; b` is code."""',
         'x = "a; b"  # one fact',
+        'log.info("the rows are read; send more")',
     ],
 )
 def test_what_is_no_such_sentence_passes(source: str) -> None:
@@ -92,3 +123,17 @@ def test_docstrings_and_comments_name_their_subject_and_have_no_semicolon(folder
     files = sorted((ROOT / folder).rglob("*.py"))
     found = {file.relative_to(ROOT).as_posix(): flagged(file.read_text()) for file in files}
     assert {file: texts for file, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize("text", ["it goes\non", "A table is made anew.", "none speaks against it"])
+def test_an_old_fashioned_word_is_seen(text: str) -> None:
+    assert OLD.search(text)
+
+
+@pytest.mark.medium
+def test_no_text_has_an_old_fashioned_word() -> None:
+    """Code is read as a whole, so messages, help texts and names of tests count, too."""
+    folders = ("*.md", *(f"{folder}/**/*.{kind}" for folder in FOLDERS for kind in ("py", "md")))
+    files = {file.relative_to(ROOT).as_posix(): file for folder in folders for file in ROOT.glob(folder)}
+    read = {name: file.read_text() for name, file in files.items() if name not in LISTS_OLD_WORDS}
+    assert {name: match[0] for name, text in read.items() if (match := OLD.search(text))} == {}

@@ -119,7 +119,7 @@ DATA_PLANE = (
     ),
     Topic(
         predictions.OutcomeObserved.topic, "applications", ("ingestion",),
-        "What a prediction was about turned out.", predictions.OutcomeObserved,
+        "The outcome of a prediction.", predictions.OutcomeObserved,
         key="entity or id", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
     ),
     Topic(
@@ -129,13 +129,13 @@ DATA_PLANE = (
     ),
     Topic(
         scores.SCORES_REQUESTED, "ingestion", ("serving",),
-        "Rows that a version is to score: Arrow IPC, one record batch per message, with the version in its metadata.",
+        "Rows for a version to score: Arrow IPC, one record batch per message, with the version in its metadata.",
         key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
         max_message_bytes=scores.MAX_MESSAGE_BYTES,
     ),
     Topic(
         scores.SCORES_MADE, "serving", ("ingestion",),
-        "What a version answers for a message of scores.requested: Arrow IPC, one record batch per message.",
+        "The scores of a message of scores.requested: Arrow IPC, one record batch per message.",
         key="job/part", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
         max_message_bytes=scores.MAX_MESSAGE_BYTES,
     ),

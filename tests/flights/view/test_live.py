@@ -64,7 +64,7 @@ def shown(snapshot: Snapshot, columns: int, rows: int) -> list[str]:
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 44)])
 def test_a_snapshot_shows_the_clock_the_versions_and_both_aucs_on_a_small_screen_too(columns: int, rows: int) -> None:
     lines = shown(MOMENT, columns, rows)
-    assert len(lines) < rows, "the last line is for the step that goes on"
+    assert len(lines) < rows, "the last line is for the current step"
     assert "Wed 04 Dec 2013   260,000 sent  259,000 answered  lag 950  3,700/s  3 s late" in lines[1]
     text = "\n".join(lines)
     for title in ("versions", "drift to 20 May", "AUC by month"):

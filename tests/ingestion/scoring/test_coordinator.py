@@ -195,7 +195,7 @@ async def test_a_storage_that_refuses_one_job_lets_the_next_one_run(
     check(stage.scores(second), rows)
 
 
-async def test_a_job_whose_data_was_made_anew_begins_anew(tmp_path: Path) -> None:
+async def test_a_job_whose_data_was_recreated_starts_from_the_beginning(tmp_path: Path) -> None:
     fill(str(tmp_path), 120)
     stage, request = Stage(str(tmp_path), dies_at=2), requested(0)
     stage.jobs.request(request)

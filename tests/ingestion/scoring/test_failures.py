@@ -91,7 +91,7 @@ async def test_an_unexpected_error_fails_the_job_alone(
     assert [(event.data_version, event.state, event.code) for event in stage.jobs.events] == [
         (0, "failed", "internal_error"), (1, "done", ""),
     ]  # fmt: skip
-    advice = "the log of ingestion has the details; the same command again lets the job go on"
+    advice = "the log of ingestion has the details; the same command again resumes the job"
     assert stage.jobs.events[0].reason.endswith(advice)
 
 

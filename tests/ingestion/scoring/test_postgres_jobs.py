@@ -97,9 +97,9 @@ async def test_a_job_is_run_by_one_process_and_each_part_is_done_once(
         async with jobs.next() as found, jobs.next() as other:
             assert (requested_by(found), other) == (first, None)
         async with running_job(jobs) as found:
-            assert requested_by(found) == first, "it was interrupted, so it goes on first"
+            assert requested_by(found) == first, "it was interrupted, so it continues first"
         async with running_job(jobs, last=first.job) as found:
-            assert requested_by(found) == second, "another one goes on before that which could not"
+            assert requested_by(found) == second, "another one continues before the one that could not"
         async with running_job(jobs, last=second.job) as found:
             assert requested_by(found) == first
         assert not await jobs.planned(first.job)
@@ -250,7 +250,7 @@ async def test_the_parts_of_a_plan_that_can_not_be_used_are_deleted_as_the_job_e
     async with connected(database) as opened:
         jobs = PostgresScoringJobs(opened)
         await ask(opened, request)
-        event = ended(request, None, datetime.now(UTC), error=ScoringFailedError("data_changed", "begin anew"))
+        event = ended(request, None, datetime.now(UTC), error=ScoringFailedError("data_changed", "restart"))
         async with running_job(jobs) as run:
             await jobs.save_plan(request.job, PARTS)
             await jobs.save_written(request.job, WrittenPart(1, 40, 3, 17, "d"))

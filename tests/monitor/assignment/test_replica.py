@@ -113,7 +113,7 @@ async def test_a_replica_works_on_what_is_assigned_to_it() -> None:
         await until(lambda: len(found.started) == 3 and found.started[2].running)
         first, kept, _ = found.started
         assert (first.running, first.closed) == (False, True)
-        assert (kept.running, kept.closed) == (True, False), "what stays assigned goes on with its memory"
+        assert (kept.running, kept.closed) == (True, False), "an assigned partition keeps its memory"
         assert found.replica.numbers == (1, 2)
         assert found.replica.changed.is_set()
         await found.group.assign()

@@ -116,7 +116,7 @@ async def test_people_pause_resume_and_abort(platform: RolloutScenario, spec_tex
     assert (last.decided_by, json.loads(last.evidence)["reason"]) == ("ana", "seen enough")
     with pytest.raises(NoRolloutError) as none:
         await platform.command("resume")
-    assert str(none.value).startswith("no rollout of late goes on: a version")
+    assert str(none.value).startswith("late has no active rollout: a version")
 
 
 async def test_a_decision_by_hand_supersedes_a_rollout(platform: RolloutScenario, spec_text: str) -> None:
@@ -271,7 +271,7 @@ async def test_the_audit_log_has_the_evidence_of_each_verdict(platform: RolloutS
             gathered.answers, gathered.outcomes, gathered.moments.count,
         )  # fmt: skip
         assert figures["mean_difference"] == pytest.approx(-0.03, abs=0.001)
-    # What speaks for the candidate in a step begins again after it.
+    # The evidence for the candidate begins again after each step.
     assert decided[0][1]["evidence"]["log_e_better"] > 3
 
 

@@ -34,7 +34,7 @@ class Health:
         self._checks[name] = check
 
     def expect(self, name: str, what: str, remedy: str) -> None:
-        """Show a dependency before its check exists. `add` the check under the same name later."""
+        """Show a dependency before its check exists. A later `add` of the same name replaces it."""
 
         async def not_yet() -> None:
             raise UnavailableError(what, f"it has not answered yet: {remedy}")

@@ -294,7 +294,7 @@ class NoRolloutError(RegistryError):
     def __init__(self, model: str) -> None:
         self.model = model
         super().__init__(
-            f"no rollout of {model} goes on: a version that passes its gates begins one if the spec has another "
+            f"{model} has no active rollout: a version that passes its gates begins one if the spec has another "
             "`rollout.strategy` than `replace`"
         )
 

@@ -29,7 +29,7 @@ _SENTENCES: dict[str, str] = {
 }
 # The next action at the end of the current step, or of the rollback window.
 _THEN = {
-    "pass": "the step is passed unless a guard speaks against the version",
+    "pass": "the step is passed unless a guard fires",
     "wait": "inconclusive without more evidence; it waits, and asks at {asks}",
     "ask": "inconclusive without more evidence; a person is asked",
     "back": "inconclusive without more evidence; it goes back",

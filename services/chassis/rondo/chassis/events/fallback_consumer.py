@@ -113,7 +113,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             raise UnreadableBatchError(behind, error)
         if not self._logged:  # an application that writes such a name writes it in every record
             self._logged = True
-            log.warning("what aiokafka can't read is read with librdkafka, which is slower: %s", error)
+            log.warning("aiokafka can't read some records, so librdkafka reads them, which is slower: %s", error)
         self._from_librdkafka, self._positions = deque(found), behind
 
     async def _next_from_librdkafka(self) -> Record | None:

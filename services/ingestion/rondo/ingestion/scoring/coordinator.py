@@ -195,7 +195,7 @@ class Coordinator:
 def unexpected(error: Exception) -> ScoringFailedError:
     """Return the failure of a job that a bug of the program caused."""
     what = f"unexpected error {type(error).__name__}: {object_store.reason(error)[:_MAX_TEXT]}"
-    advice = "the log of ingestion has the details; the same command again lets the job go on"
+    advice = "the log of ingestion has the details; the same command again resumes the job"
     return ScoringFailedError(ScoringFailure.INTERNAL_ERROR, f"{what}. {advice}")
 
 

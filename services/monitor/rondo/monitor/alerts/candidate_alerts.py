@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.evidence.version_evidence import VersionEvidence
 
-_TITLE = "what it is asked or answers as a {role} differs from its training"
+_TITLE = "its requests or answers as a {role} differ from its training"
 _NEXT = "It starts no training. `rondo drift` has the evidence, and `rondo rollout` decides about the version."
 _OVER = "it is no {role} any more, or another version is"
 

@@ -112,7 +112,7 @@ class Replica:
             if not self.count:
                 raise
             self._refused = error
-            log.error("what was added is not read, and the work goes on: %s", error)  # noqa: TRY400 - its text says all
+            log.error("new partitions are not read until a restart: %s", error)  # noqa: TRY400 - its text says all
             return
         # The tasks read the partitions that existed when they started.
         await self._stop(self.numbers)

@@ -139,7 +139,7 @@ class PostgresAlerts:
                     return await self._evident()
         except Exception as error:  # the boundary: `evident` decodes what other replicas saved, and alerts must be sent
             log.warning(
-                "whether evidence is weak among all models is not known, so alerts are sent without it: %s",
+                "the evidence among all models can't be read, so alerts are sent without it: %s",
                 f"{type(error).__name__}: {error}", exc_info=error,
             )  # fmt: skip
             return {}

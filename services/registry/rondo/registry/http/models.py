@@ -125,7 +125,7 @@ async def spec(model: ModelName, context: Context) -> SpecView:
     return SpecView(model=model, revision=found.spec_revision, digest=found.spec.digest, spec=found.spec.as_dict())
 
 
-@router.get("/models/{model}/history", summary="Which version was in production when")
+@router.get("/models/{model}/history", summary="The versions in production, and their periods")
 async def production_history(model: ModelName, context: Context) -> History:
     """Return the periods of all versions that served, oldest first."""
     return History(model=model, periods=deployments.periods(await context.queries.deployments(model)))

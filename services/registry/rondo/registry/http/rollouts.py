@@ -29,7 +29,7 @@ class Rollouts(Value):
     rollouts: tuple[RolloutSummary, ...]
 
 
-@router.get("/rollouts", summary="The rollouts that go on")
+@router.get("/rollouts", summary="Active rollouts")
 async def active(context: Context, _: Reader) -> Rollouts:
     """Return the active rollouts. A rollout whose state is `asking` needs a decision."""
     return Rollouts(rollouts=tuple(map(rollout_summary, await context.queries.rollouts())))

@@ -31,7 +31,7 @@ class Signature(Value):
     time_zone: str | None
 
 
-@router.get("/signature", summary="What a version needs of rows")
+@router.get("/signature", summary="The requirements of a version for rows")
 async def signature(model: ModelName, version: VersionNumber, context: Context, _: Scorer) -> Signature:
     """Return the features of a version, in their order, and the columns that identify a row."""
     found = await context.queries.version(model, version)

@@ -119,7 +119,12 @@ class KafkaAnswers:
             found = self._result(answer)
         # a principal that may write answers may lack the permission to read the configuration
         except KafkaException as error:
-            log.warning("whether %s keeps answers for %s is unknown: %s", _TOPIC, window, error.args[0].str())
+            log.warning(
+                "the retention of %s can't be read, so it may keep answers for less than %s: %s",
+                _TOPIC,
+                window,
+                error.args[0].str(),
+            )
             return
         self._checked = seconds
         retention = timedelta(milliseconds=int(found["retention.ms"].value))

@@ -65,7 +65,7 @@ def _of_comparison(chosen: Chosen) -> str:
     led, choice = chosen.planned.state.leader, chosen.choice
     beside = {each.strategy: each for each in choice.comparisons}
     if choice.keeps:
-        return f"what serves is kept: its loss per row is {_lower(beside[CHAMPION])} than that of new fits"
+        return f"the champion is kept: its loss per row is {_lower(beside[CHAMPION])} than that of new fits"
     if choice.leader in beside:
         return f"{_rows_of(chosen)} lead instead of {led}: their loss per row is {_lower(beside[choice.leader])}"
     others = [each for name, each in beside.items() if name != CHAMPION]
