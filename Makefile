@@ -21,10 +21,10 @@ THEN   := $(if $(filter demo,$(MAKECMDGOALS)),; then Kafka$(comma) PostgreSQL an
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help environment setup demo demo-compose up down test test-fast test-all lint bench docs schemas proto clean
+.PHONY: help environment setup demo demo-compose up down test test-fast test-slow test-properties test-all lint bench docs schemas proto clean
 
 help:  ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make .venv with everything that uv.lock names
 
@@ -47,15 +47,25 @@ PARALLEL := --dist loadfile --no-loadscope-reorder
 # `make lint` checks the conventions. The other tests don't depend on them.
 CONVENTIONS := tests/conventions
 
+# Slow property tests run with the other property tests.
+SLOW     := "slow and not hypothesis"
+THOROUGH := --hypothesis-profile=thorough
+
 test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL, in three to five minutes on two cores
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow" --ignore=$(CONVENTIONS)
 
 test-fast: $(STAMP)  ## Run the tests that need no server and little time, in about a minute on two cores
 	$(BIN)/pytest -n 2 $(PARALLEL) -m "unit and not medium and not slow" --ignore=$(CONVENTIONS) --durations=5
 
+test-slow: $(STAMP)  ## Run the tests that take longer: outages, traces through all services, kills
+	$(BIN)/pytest -q -m $(SLOW)
+
+test-properties: $(STAMP)  ## Run the property tests with more examples
+	$(BIN)/pytest -q -n 2 --dist loadfile -m hypothesis $(THOROUGH)
+
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
-	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow or hypothesis" --hypothesis-profile=thorough
-	$(BIN)/pytest -m "slow and not hypothesis"
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow or hypothesis" $(THOROUGH)
+	$(BIN)/pytest -m $(SLOW)
 
 GRPC := services/serving/rondo/serving/grpc
 
