@@ -9,9 +9,11 @@ import ast
 import pkgutil
 import re
 from collections import defaultdict
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from rondo.contracts import vocabularies
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(
@@ -33,19 +35,39 @@ VERBS = frozenset(
 
 
 def public_classes(package: Path) -> dict[str, list[str]]:
-    """Return the files that define each public class of a package at their top."""
+    """Return the files that define each public class or set of words of a package at their top."""
     found = defaultdict[str, list[str]](list)
     for file in sorted(package.rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found[node.name].append(str(file.relative_to(package)))
+            name = node.name if isinstance(node, ast.ClassDef) else words_of(node)[0]
+            if name and not name.startswith("_"):
+                found[name].append(str(file.relative_to(package)))
     return found
+
+
+def words_of(node: ast.AST) -> tuple[str, frozenset[str]]:
+    """Return the name and the words of `Name = Literal["word", …]`. Empty for another statement."""
+    match node:
+        case ast.Assign(targets=[ast.Name(name)], value=ast.Subscript(ast.Name("Literal"), words)):
+            each = words.elts if isinstance(words, ast.Tuple) else [words]
+            return name, frozenset(str(word.value) for word in each if isinstance(word, ast.Constant))
+    return "", frozenset()
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 def test_a_class_name_is_unique_inside_a_package(package: Path) -> None:
     assert {name: files for name, files in public_classes(package).items() if len(files) > 1} == {}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_words_that_a_vocabulary_has_are_not_listed_again(package: Path) -> None:
+    """A `Literal` with the name or the words of an open vocabulary is a second definition of it."""
+    enums = {name: each for name, each in vars(vocabularies).items() if isinstance(each, type)}
+    known = {frozenset(vocabularies.known(each)): name for name, each in enums.items() if issubclass(each, StrEnum)}
+    found = [words_of(node) for file in package.rglob("*.py") for node in ast.parse(file.read_text()).body]
+    assert {name: known.get(words, name) for name, words in found if name in enums or words in known} == {}
 
 
 def test_every_package_is_looked_at() -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.training import TrainingProgressed, TrainingStarted, Trigger
     from rondo.contracts.spec.dataset.source import SourceDataset
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.run import RunState
+    from rondo.trainer.run import QueueState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,7 +63,7 @@ class StoredRun:
     id: str
     trigger: Trigger
     spec: ModelSpec
-    state: RunState = "queued"
+    state: QueueState = "queued"
     attempts: int = 0
     not_before: datetime = EPOCH
     worker: str = ""
@@ -122,7 +122,7 @@ class MemoryStore:
             self.deployed_at[changed.model, route.model_version] = at
         self.past_champions[changed.model] = past
 
-    def end(self, state: RunState) -> None:
+    def end(self, state: QueueState) -> None:
         self.runs[-1].state = state
 
     def release(self, worker: str) -> None:
@@ -389,7 +389,7 @@ class MemoryRunQueue:
             row.state, row.not_before, row.attempts = "queued", now() + pause, row.attempts - uncounted_attempts
 
 
-def _state(result: Any) -> RunState:
+def _state(result: Any) -> QueueState:
     if isinstance(result, ModelTrained):
         return "trained"
     return "failed" if isinstance(result, TrainingFailed) else "skipped"

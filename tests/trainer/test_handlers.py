@@ -25,7 +25,7 @@ from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork, StoredTraining
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.run import RunState
+    from rondo.trainer.run import QueueState
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ REMOVED = ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
 @pytest.mark.parametrize("state", ["trained", "failed", "skipped"])
 @pytest.mark.parametrize("order", ["removed first", "applied first"])
 async def test_a_spec_that_is_applied_again_after_a_removal_makes_a_new_model(
-    work: MemoryUnitOfWork, state: RunState, order: str
+    work: MemoryUnitOfWork, state: QueueState, order: str
 ) -> None:
     """Neither its earlier trainings nor its failures, cooldown and budget count."""
     spec = builders.spec(retrain={"on": ["data"], "cooldown": "10000d", "budget_per_week": 3})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from rondo.contracts.vocabularies import EndedTrialState
 from rondo.trainer.adaptation.growth import GROWTH
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Value
     from rondo.trainer.adaptation.training_window import AdaptationState
 
-RunState = Literal["queued", "running", "trained", "failed", "skipped"]
-TrialState = Literal["complete", "pruned", "failed"]
+QueueState = Literal["queued", "running", "trained", "failed", "skipped"]
 Result: TypeAlias = "ModelTrained | TrainingFailed | TrainingSkipped"
-IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
+IN_FLIGHT: tuple[QueueState, ...] = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class PastRun:
     id: str
     trigger: Trigger
     spec_digest: str
-    state: RunState
+    state: QueueState
     before_removal: bool = False
 
 
@@ -172,7 +172,7 @@ class Trial(Proposal):
     """A trial that ended. `values` has the metric of each fitted split, None where it is not defined."""
 
     values: tuple[float | None, ...] = ()
-    state: TrialState = "complete"
+    state: EndedTrialState = EndedTrialState.COMPLETE
     seconds: float = 0.0
     detail: str = ""
 

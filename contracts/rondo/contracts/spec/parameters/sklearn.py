@@ -12,7 +12,7 @@ from rondo.contracts.spec.parameters.rules import ANY, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Role = Literal["transformer", "classifier", "regressor"]
+StepRole = Literal["transformer", "classifier", "regressor"]
 # `fills`: the step replaces a missing value. `keeps`: the step passes a missing value on, or the estimator accepts it.
 Missing = Literal["fills", "keeps", "refuses"]
 Rules: TypeAlias = "Mapping[str, tuple[Rule, ...]]"
@@ -21,7 +21,7 @@ Rules: TypeAlias = "Mapping[str, tuple[Rule, ...]]"
 class Use(NamedTuple):
     """The role of a class, its treatment of a missing value, and its parameters, each with the rules for its values."""
 
-    role: Role
+    role: StepRole
     missing: Missing
     params: Rules
 
@@ -102,7 +102,7 @@ _DESCENT: Rules = {
 _GLM: Rules = {**_INTERCEPT, **_SOLVED, "alpha": _POSITIVE, "solver": _words("lbfgs", "newton-cholesky")}
 
 
-def _under(module: str, role: Role, missing: Missing, classes: Mapping[str, Rules]) -> dict[str, Use]:
+def _under(module: str, role: StepRole, missing: Missing, classes: Mapping[str, Rules]) -> dict[str, Use]:
     return {f"sklearn.{module}.{name}": Use(role, missing, params) for name, params in classes.items()}
 
 

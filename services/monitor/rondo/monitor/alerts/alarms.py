@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rondo.contracts.vocabularies import Harm
 from rondo.monitor.alerts import findings
 from rondo.monitor.estimates.expected_harm import ExpectedHarm
 from rondo.monitor.windows.tumbling import to_micros, to_time
@@ -95,8 +96,8 @@ def update_alarm(
     if len(alarms) <= before.known and not (repeat and before.repeats_at(at)):
         return before, []
     expected = assess(alarms) if kind == "drift" else ExpectedHarm()
-    finding, harmless = findings.found(kind, subject, alarms, at, expected), expected.harm == "none"
-    is_likely = expected.loss and expected.harm == "likely"
+    finding, harmless = findings.found(kind, subject, alarms, at, expected), expected.harm == Harm.NONE
+    is_likely = expected.loss and expected.harm == Harm.LIKELY
     harm = [findings.harm_expected(subject, finding, expected.loss, at)] if expected.loss and is_likely else []
     after = replace(before, known=len(alarms), last=to_micros(at))
     if before.alert_id is not None and (harmless or not before.harmless):

@@ -75,7 +75,7 @@ class Part(Protocol):
         ...
 
 
-class Group(Protocol):
+class ReplicaGroup(Protocol):
     """Divides partitions among replicas."""
 
     async def run(self, take: Callable[[Assignment], Awaitable[None]]) -> None:

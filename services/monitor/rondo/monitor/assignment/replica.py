@@ -19,7 +19,7 @@ from rondo.monitor.stream.partition_numbers import PartitionNumber, changed_numb
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from rondo.monitor.assignment.ports import Assignment, Group, Part
+    from rondo.monitor.assignment.ports import Assignment, Part, ReplicaGroup
 
 log = logging.getLogger(__name__)
 # The time to load the state of a new number. Until then the replica stays ready, because its other numbers advance.
@@ -36,7 +36,7 @@ class Replica:
 
     def __init__(
         self,
-        group: Group,
+        group: ReplicaGroup,
         count_numbers: Callable[[Mapping[str, int]], Awaitable[int]],
         start: Callable[[PartitionNumber], Part],
         clock: Callable[[], float] = time.monotonic,

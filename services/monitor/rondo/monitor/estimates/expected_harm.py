@@ -8,9 +8,9 @@ estimate.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import StatisticName
+from rondo.contracts.vocabularies import Harm, StatisticName
 from rondo.monitor.estimates.reliance import SLIGHT
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rondo.monitor.estimates.prediction_history import PredictionHistory
     from rondo.monitor.estimates.reliance import Reliance
 
-Harm = Literal["likely", "none", "uncertain"]
 # An estimate is tested only where a change of the inputs is certain already, so there are few tests.
 _CERTAIN_ERRORS = 3.0
 _POSSIBLE_ERRORS = 2.0
@@ -39,15 +38,11 @@ class ExpectedLoss:
 
     @property
     def harm(self) -> Harm:
-        """The likelihood of harm.
-
-        "likely" if the loss has risen by more than chance. "none" if the rise plus twice its error is slight. Otherwise
-        "uncertain".
-        """
+        """Likely if the loss has risen by more than chance. None if the rise plus twice its error is slight."""
         rise = self.value - self.reference
         if self.rows >= FEWEST_ROWS and rise > _CERTAIN_ERRORS * self.error:
-            return "likely"
-        return "none" if rise + _POSSIBLE_ERRORS * self.error <= SLIGHT * self.reference else "uncertain"
+            return Harm.LIKELY
+        return Harm.NONE if rise + _POSSIBLE_ERRORS * self.error <= SLIGHT * self.reference else Harm.UNCERTAIN
 
 
 @dataclass(frozen=True)
@@ -68,8 +63,8 @@ class ExpectedHarm:
         the range of the training values than beyond it.
         """
         estimated = self.loss.harm if self.loss else None
-        if estimated != "likely" and self.reliance and self.reliance.is_slight:
-            return "none"
+        if estimated != Harm.LIKELY and self.reliance and self.reliance.is_slight:
+            return Harm.NONE
         return estimated
 
 

@@ -10,11 +10,11 @@ from pydantic import Field
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Estimate
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import AlertKind
+from rondo.contracts.vocabularies import AlertKind, Harm
 from rondo.monitor.alerts.findings import estimate_of
 from rondo.monitor.alerts.no_verdict import no_verdict, out_of_reach, unjudged_slices
 from rondo.monitor.costs.cost_status import CostStatus, Power, cost_statuses
-from rondo.monitor.estimates.expected_harm import ExpectedHarm, Harm, expected_loss
+from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import reliance
 from rondo.monitor.evidence.component_sums import GROUPS, INPUT_GROUPS, SLICES
 from rondo.monitor.evidence.false_discoveries import evident_over_models

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
+from rondo.contracts.vocabularies import Harm
 from rondo.monitor.alerts.no_verdict import names
 from rondo.monitor.evidence.component_sums import DETECTORS, INPUT_GROUPS, SLICES
 
@@ -73,16 +74,16 @@ def overall_verdict(
 
 
 _HARM = {
-    "likely": "harm is likely",
-    "none": "no harm is to be expected",
-    "uncertain": "whether that harms is uncertain",
+    Harm.LIKELY: "harm is likely",
+    Harm.NONE: "no harm is to be expected",
+    Harm.UNCERTAIN: "whether that harms is uncertain",
 }
 
 
 def _expectation(expected: ExpectedHarm) -> str:
     if expected.harm is None:
         return ""
-    is_slight = expected.harm == "none" and expected.reliance is not None and expected.reliance.is_slight
+    is_slight = expected.harm == Harm.NONE and expected.reliance is not None and expected.reliance.is_slight
     relies = " The model hardly relies on what has changed." if is_slight else ""
     if (loss := expected.loss) is None:
         return f"{relies} {_HARM[expected.harm].capitalize()}."

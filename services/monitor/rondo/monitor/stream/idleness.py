@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Stream = Literal["predictions", "outcomes", "newer outcomes"]
+IdleStream = Literal["predictions", "outcomes", "newer outcomes"]
 
 
 class IdlenessTracker:
@@ -21,21 +21,21 @@ class IdlenessTracker:
     def reset(self) -> None:
         """Reset all activity. No stream counts as idle until `arm()` is called."""
         self._armed_at: float | None = None
-        self._last_active: dict[tuple[str, Stream], float] = {}
+        self._last_active: dict[tuple[str, IdleStream], float] = {}
 
     def arm(self, now: float) -> None:
         """Start to count idle time: the initial backlog has been consumed."""
         self._armed_at = now
 
-    def touch(self, model: str, stream: Stream, now: float) -> None:
+    def touch(self, model: str, stream: IdleStream, now: float) -> None:
         """Record activity of a stream."""
         self._last_active[model, stream] = now
 
-    def expect(self, model: str, stream: Stream, now: float) -> None:
+    def expect(self, model: str, stream: IdleStream, now: float) -> None:
         """Start to count idle time for a stream that has not been active yet."""
         self._last_active.setdefault((model, stream), now)
 
-    def idle(self, model: str, stream: Stream, seconds: float, now: float) -> bool:
+    def idle(self, model: str, stream: IdleStream, seconds: float, now: float) -> bool:
         """Return whether a stream has been inactive for `seconds`."""
         if self._armed_at is None:
             return False

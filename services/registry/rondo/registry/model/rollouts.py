@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import EvidenceScope
+from rondo.contracts.vocabularies import EvidenceScope, RolloutState
 from rondo.registry.rollout_evidence import betting, disagreement, error_guard, live_blocks
 from rondo.registry.rollout_evidence.betting import Capitals, Stakes, bet, log_evidence
 from rondo.registry.rollout_evidence.blocks import Arms, Block, OpenBlock
@@ -17,12 +17,9 @@ from rondo.registry.rollout_evidence.live_blocks import BlocksOfLength, Live
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# `running`: steps follow the evidence. `paused`: a person stopped the steps, but guards and evidence against the
-# candidate still count. `asking`: a person has to decide. `watching`: the candidate was promoted, and the rollback
-# window has not ended. The others are final.
-RolloutState = Literal["running", "paused", "asking", "watching", "promoted", "rolled_back", "aborted", "superseded"]
-ACTIVE: tuple[RolloutState, ...] = ("running", "paused", "asking", "watching")
-_WITHDRAWN: tuple[RolloutState, ...] = ("rolled_back", "aborted", "superseded")
+# While a rollout is paused, guards and evidence against the candidate still count.
+ACTIVE = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.ASKING, RolloutState.WATCHING)
+_WITHDRAWN = (RolloutState.ROLLED_BACK, RolloutState.ABORTED, RolloutState.SUPERSEDED)
 
 # With the cap a candidate that becomes worse soon loses its evidence of not being worse. A capped capital is never
 # larger than the uncapped one, so the bound on its probability still holds.
@@ -140,7 +137,7 @@ class Rollout(Value):
     candidate: int
     champion: int
     plan: Plan
-    state: RolloutState = "running"
+    state: RolloutState = RolloutState.RUNNING
     step: int = 0
     began: Utc
     since: Utc
@@ -157,7 +154,7 @@ class Rollout(Value):
         """The share of the requests that the candidate answers, from 0 to 1."""
         if self.state in _WITHDRAWN:
             return 0.0
-        return 1.0 if self.state in ("watching", "promoted") else self.plan.steps[self.step]
+        return 1.0 if self.state in {RolloutState.WATCHING, RolloutState.PROMOTED} else self.plan.steps[self.step]
 
     def with_differences(
         self, parts: Sequence[tuple[datetime, Block | Arms]], complete_until: datetime | None

@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutStrategy, RolloutVerdict
+from rondo.contracts.vocabularies import Inconclusive, JudgedBy, RolloutState, RolloutStrategy, RolloutVerdict
 from rondo.registry.rollout_evidence.betting import reaches
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.registry.model.rollouts import Rollout, RolloutState
+    from rondo.registry.model.rollouts import Rollout
 
 # The action of the registry. `step` changes the shares. `promote` makes the candidate the champion. `roll_back` goes
 # back. `finish` ends the rollout and keeps the new champion.
-Action = Literal["wait", "step", "promote", "roll_back", "finish"]
+RolloutAction = Literal["wait", "step", "promote", "roll_back", "finish"]
 # It is empty if nothing has been decided.
 Verdict = RolloutVerdict | Literal[""]
 
@@ -30,7 +30,7 @@ class Advance:
     """The rollout after a decision, the action of the registry, and the verdict that is its reason."""
 
     rollout: Rollout
-    action: Action
+    action: RolloutAction
     verdict: Verdict
 
 
@@ -38,15 +38,15 @@ def advance(rollout: Rollout, now: datetime) -> Advance:
     """Decide by the evidence and the clock. A rollout that ended stays as it is."""
     if not rollout.is_active:
         return Advance(rollout, "wait", "")
-    if rollout.state == "running" and (favourable := _in_favour(rollout, now)):
+    if rollout.state == RolloutState.RUNNING and (favourable := _in_favour(rollout, now)):
         return _pass(rollout, now, favourable)
     if against := _against(rollout):
-        return Advance(_in_state(rollout, "rolled_back", now, against), "roll_back", against)
+        return Advance(_in_state(rollout, RolloutState.ROLLED_BACK, now, against), "roll_back", against)
     lasted = now - rollout.since
     # Outcomes of requests within the window arrive after it, so the rollout waits for them.
-    if rollout.state == "watching" and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
-        return Advance(_in_state(rollout, "promoted", now, rollout.verdict), "finish", "")
-    if rollout.state == "running" and now >= step_end(rollout):
+    if rollout.state == RolloutState.WATCHING and lasted >= rollout.plan.rollback_window + rollout.plan.outcome_delay:
+        return Advance(_in_state(rollout, RolloutState.PROMOTED, now, rollout.verdict), "finish", "")
+    if rollout.state == RolloutState.RUNNING and now >= step_end(rollout):
         return _inconclusive(rollout, now)
     return Advance(rollout, "wait", "")
 
@@ -84,22 +84,22 @@ def guarded_until(rollout: Rollout) -> datetime | None:
 
 def pause(rollout: Rollout, now: datetime) -> Rollout:
     """Stop the steps. Evidence against the candidate still counts."""
-    return _in_state(rollout, "paused", now, rollout.verdict)
+    return _in_state(rollout, RolloutState.PAUSED, now, rollout.verdict)
 
 
 def resume(rollout: Rollout, now: datetime) -> Rollout:
     """Continue with the present step, whose clock starts again."""
-    return _in_state(rollout, "running", now, rollout.verdict)
+    return _in_state(rollout, RolloutState.RUNNING, now, rollout.verdict)
 
 
 def promote_now(rollout: Rollout, now: datetime) -> Advance:
     """Make the candidate the champion. The rollback window follows."""
-    return Advance(_in_state(rollout, "watching", now, rollout.verdict), "promote", "")
+    return Advance(_in_state(rollout, RolloutState.WATCHING, now, rollout.verdict), "promote", "")
 
 
 def abort(rollout: Rollout, now: datetime) -> Advance:
     """End the rollout. The original champion answers all requests."""
-    return Advance(_in_state(rollout, "aborted", now, rollout.verdict), "roll_back", "")
+    return Advance(_in_state(rollout, RolloutState.ABORTED, now, rollout.verdict), "roll_back", "")
 
 
 def _in_favour(rollout: Rollout, now: datetime) -> Verdict:
@@ -151,10 +151,10 @@ def _against(rollout: Rollout) -> Verdict:
 def _pass(rollout: Rollout, now: datetime, verdict: Verdict) -> Advance:
     """Go to the next step, or promote after the last one. A shadow is never promoted: a person decides."""
     if rollout.plan.strategy == RolloutStrategy.SHADOW:
-        return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
+        return Advance(_in_state(rollout, RolloutState.ASKING, now, verdict), "wait", verdict)
     following = rollout.step + 1
     if following == len(rollout.plan.steps) or rollout.plan.steps[following] >= 1:
-        return Advance(_in_state(rollout, "watching", now, verdict), "promote", verdict)
+        return Advance(_in_state(rollout, RolloutState.WATCHING, now, verdict), "promote", verdict)
     gathered = rollout.gathered.next_step(rollout.plan.stakes)
     update = {"step": following, "since": now, "gathered": gathered, "verdict": verdict, "inconclusive_at": None}
     return Advance(rollout.model_copy(update=update), "step", verdict)
@@ -168,8 +168,8 @@ def _inconclusive(rollout: Rollout, now: datetime) -> Advance:
             return Advance(rollout, "wait", "")
         return Advance(rollout.model_copy(update={"inconclusive_at": now, "verdict": verdict}), "wait", verdict)
     if rollout.plan.on_inconclusive == Inconclusive.BACK:
-        return Advance(_in_state(rollout, "rolled_back", now, verdict), "roll_back", verdict)
-    return Advance(_in_state(rollout, "asking", now, verdict), "wait", verdict)
+        return Advance(_in_state(rollout, RolloutState.ROLLED_BACK, now, verdict), "roll_back", verdict)
+    return Advance(_in_state(rollout, RolloutState.ASKING, now, verdict), "wait", verdict)
 
 
 def _in_state(rollout: Rollout, state: RolloutState, now: datetime, verdict: str) -> Rollout:

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.periodic import run_periodically
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
+from rondo.contracts.vocabularies import RolloutState
 from rondo.registry.errors import NoRolloutError, RolloutStateError
 from rondo.registry.model.model import SYSTEM, Actor
-from rondo.registry.model.rollouts import new_rollout
+from rondo.registry.model.rollouts import ACTIVE, new_rollout
 from rondo.registry.rollout import advance as deciding
 from rondo.registry.rollout import rollout_deployments as deployments
 from rondo.registry.rollout.advance import Advance, advance
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.monitoring import RolloutEvidence
     from rondo.contracts.training_evidence import Evidence
     from rondo.registry.model.model import Model, Version
-    from rondo.registry.model.rollouts import Rollout, RolloutState
+    from rondo.registry.model.rollouts import Rollout
     from rondo.registry.ports import RolloutQueries, RolloutTable, Store
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,9 @@ class RolloutController:
         model, rollout = await work.load_for_update(name), await work.rollout(name)
         if model is None:
             if rollout is not None and rollout.is_active:
-                await work.save_rollout(rollout.model_copy(update={"state": "superseded", "inconclusive_at": None}))
+                await work.save_rollout(
+                    rollout.model_copy(update={"state": RolloutState.SUPERSEDED, "inconclusive_at": None})
+                )
             return
         if rollout is not None and rollout.is_active:
             await _advance(work, model, rollout, self._clock(), grown=False)
@@ -138,7 +141,11 @@ async def take_evidence(work: RolloutTable, evidence: RolloutEvidence, now: date
 async def refuse(work: RolloutTable, model: Model, version: int, reason: str, now: datetime) -> bool:
     """Go back because a replica can't load the candidate. Return whether there is such a rollout."""
     rollout = await work.rollout(model.name)
-    if rollout is None or rollout.state not in ("running", "paused", "asking") or rollout.candidate != version:
+    if (
+        rollout is None
+        or rollout.state not in {RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.ASKING}
+        or rollout.candidate != version
+    ):
         return False
     await _apply(work, model, deciding.abort(rollout, now), Actor(SYSTEM.name, reason))
     return True
@@ -170,17 +177,17 @@ async def command(work: RolloutTable, name: str, action: str, actor: Actor, now:
 
 
 _ALLOWED: dict[str, tuple[RolloutState, ...]] = {
-    "pause": ("running",),
-    "resume": ("paused", "asking"),
-    "promote": ("running", "paused", "asking"),
-    "abort": ("running", "paused", "asking", "watching"),
+    "pause": (RolloutState.RUNNING,),
+    "resume": (RolloutState.PAUSED, RolloutState.ASKING),
+    "promote": (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.ASKING),
+    "abort": ACTIVE,
 }
 
 
 async def _advance(work: RolloutTable, model: Model, rollout: Rollout, now: datetime, *, grown: bool) -> None:
     """Decide about a rollout, and save it if it changes, or if its evidence has grown."""
     if not deployments.is_in_force(model, rollout):
-        ended = rollout.model_copy(update={"state": "superseded", "since": now, "inconclusive_at": None})
+        ended = rollout.model_copy(update={"state": RolloutState.SUPERSEDED, "since": now, "inconclusive_at": None})
         await work.save(deployments.supersede(model, ended))
         await work.save_rollout(ended)
         return

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import RolloutChanged
-from rondo.contracts.vocabularies import EvidenceScope, RouteRole, VersionState
+from rondo.contracts.vocabularies import EvidenceScope, RolloutState, RouteRole, VersionState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import SYSTEM, Actor, Decision
 from rondo.registry.rollout.promotion import deployment_of, evidence_of, promoted_event, replace_champion, retirements
@@ -66,7 +66,7 @@ def retire_waiting(model: Model, version: Version, why: str) -> Decision:
 def is_in_force(model: Model, rollout: Rollout) -> bool:
     """Return whether the current deployment is that of the rollout."""
     versions = {route.model_version for route in model.routes}
-    expected = rollout.candidate if rollout.state == "watching" else rollout.champion
+    expected = rollout.candidate if rollout.state == RolloutState.WATCHING else rollout.champion
     champion = model.champion
     return champion is not None and champion.number == expected and rollout.candidate in versions
 

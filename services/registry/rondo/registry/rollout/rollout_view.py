@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import Inconclusive, RolloutVerdict
+from rondo.contracts.vocabularies import Inconclusive, RolloutState, RolloutVerdict
 from rondo.registry.rollout.advance import guarded_until, step_end, waits_until
 from rondo.registry.rollout_evidence.betting import log_evidence
 from rondo.registry.rollout_evidence.interval import Need, half_width, needed_blocks
@@ -159,9 +159,9 @@ def _next(
     rollout: Rollout,
 ) -> tuple[datetime | None, Literal["pass", "wait", "ask", "back", "end"] | None, datetime | None]:
     """Return time and kind of the next action without new evidence, and the time at which a waiting step asks."""
-    if rollout.state == "watching":
+    if rollout.state == RolloutState.WATCHING:
         return rollout.since + rollout.plan.rollback_window + rollout.plan.outcome_delay, "end", None
-    if rollout.state != "running":
+    if rollout.state != RolloutState.RUNNING:
         return None, None, None
     if (passes := guarded_until(rollout)) is not None:
         return passes, "pass", None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.spec.parameters.search_space import with_params
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.vocabularies import NoteCode
+from rondo.contracts.vocabularies import EndedTrialState, NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.errors import NoFinitePredictionError, NoInnerSplitError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Task
     from rondo.contracts.tasks.metrics import Metric
     from rondo.trainer.estimators.base import Estimator, Params
-    from rondo.trainer.run import Proposal, TrialState
+    from rondo.trainer.run import Proposal
     from rondo.trainer.search.inner_splits import InnerSplit
 
 log = logging.getLogger(__name__)
@@ -65,20 +65,20 @@ class Objective:
         """Run a trial. An error of a library ends it as failed, with the message as `detail`."""
         began = time.monotonic()
         values: list[float | None] = []
-        state: TrialState = "complete"
+        state = EndedTrialState.COMPLETE
         detail = ""
         try:
             params = self.estimator.check_params(self.spec.task, with_params(self.spec.trainer, proposal.params))
             for split in self.splits:
                 values.append(self._value(split, params))
                 if len(values) < len(self.splits) and self._is_pruned(values, earlier):
-                    state = "pruned"
+                    state = EndedTrialState.PRUNED
                     break
             if mean(values) is None:
-                state, detail = "failed", f"{self.metric.title} is not defined on any inner split"
+                state, detail = EndedTrialState.FAILED, f"{self.metric.title} is not defined on any inner split"
         except Exception as error:  # the boundary of a trial: each library raises other errors
             log.warning("trial %d failed", proposal.number, exc_info=True)
-            state, detail = "failed", f"{type(error).__name__}: {error}"[:_DETAIL]
+            state, detail = EndedTrialState.FAILED, f"{type(error).__name__}: {error}"[:_DETAIL]
         return Trial(
             proposal.number, proposal.params, proposal.origin, tuple(values), state, time.monotonic() - began, detail
         )

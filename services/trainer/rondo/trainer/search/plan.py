@@ -10,7 +10,7 @@ from rondo.contracts.spec.parameters.search_checks import faults
 from rondo.contracts.spec.parameters.search_space import own_params, search_space
 from rondo.contracts.tasks.registry import METRICS, task_named
 from rondo.contracts.training_evidence import SearchTrial
-from rondo.contracts.vocabularies import NoteCode, ParameterOrigin
+from rondo.contracts.vocabularies import EndedTrialState, NoteCode, ParameterOrigin
 from rondo.trainer.errors import AllTrialsFailedError
 from rondo.trainer.estimators.base import HyperparameterError
 from rondo.trainer.run import Proposal
@@ -77,8 +77,8 @@ class SearchPlan:
         summary = SearchSummary(
             planned=self.trials,
             trials=len(ended),
-            pruned=sum(trial.state == "pruned" for trial in ended),
-            failed=sum(trial.state == "failed" for trial in ended),
+            pruned=sum(trial.state == EndedTrialState.PRUNED for trial in ended),
+            failed=sum(trial.state == EndedTrialState.FAILED for trial in ended),
             best=best.number,
             metric=self.metric.name,
             value=best.value,

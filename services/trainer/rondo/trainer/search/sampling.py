@@ -14,6 +14,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
+from rondo.contracts.vocabularies import EndedTrialState
 from rondo.trainer.run import mean
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.trainer.run import Trial
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+_STATES = {EndedTrialState.COMPLETE: TrialState.COMPLETE, EndedTrialState.PRUNED: TrialState.PRUNED}
 
 
 def propose(space: Space, seed: int, trials: Sequence[Trial], *, higher_is_better: bool) -> dict[str, Value]:
@@ -41,7 +42,7 @@ def propose(space: Space, seed: int, trials: Sequence[Trial], *, higher_is_bette
         direction="maximize" if higher_is_better else "minimize", sampler=TPESampler(seed=own_seed)
     )
     for trial in trials:
-        if trial.state != "failed" and all(
+        if trial.state != EndedTrialState.FAILED and all(
             name in trial.params and space[name].has(trial.params[name]) for name in space
         ):
             study.add_trial(_frozen(trial, space, distributions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from rondo.contracts.vocabularies import EndedTrialState
 from rondo.trainer.run import mean
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def is_pruned(values: Sequence[float | None], earlier: Sequence[Trial], *, highe
     section 3.2.2). The best values of trials are not comparable, because later splits may be easier.
     """
     ours = mean(values)
-    theirs = [mean(trial.values[: len(values)]) for trial in earlier if trial.state == "complete"]
+    theirs = [mean(trial.values[: len(values)]) for trial in earlier if trial.state == EndedTrialState.COMPLETE]
     known = [value for value in theirs if value is not None]
     if ours is None or len(known) < _ENOUGH:
         return False
@@ -32,7 +33,9 @@ def is_pruned(values: Sequence[float | None], earlier: Sequence[Trial], *, highe
 
 def best_of(trials: Sequence[Trial], *, higher_is_better: bool) -> Trial | None:
     """Return the complete trial with the best value. The first of equal ones wins. None if no trial is complete."""
-    found = [(trial.value, trial) for trial in trials if trial.state == "complete" and trial.value is not None]
+    found = [
+        (trial.value, trial) for trial in trials if trial.state == EndedTrialState.COMPLETE and trial.value is not None
+    ]
     if not found:
         return None
     sign = -1 if higher_is_better else 1

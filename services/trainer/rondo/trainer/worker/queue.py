@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
     from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.training import TrainingProgressed, TrainingStarted
-    from rondo.trainer.run import Proposal, RecordedTrials, Result, RunState, Training, Trial
+    from rondo.trainer.run import Proposal, QueueState, RecordedTrials, Result, Training, Trial
 
 # A claim of a run. Another worker has another claim, and so has another attempt of the same worker.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
@@ -245,7 +245,7 @@ def worker_died(run: Run, attempts: int) -> TrainingFailed:
     return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=attempts)
 
 
-def _outcome(result: Result) -> tuple[RunState, str | None]:
+def _outcome(result: Result) -> tuple[QueueState, str | None]:
     if isinstance(result, ModelTrained):
         return "trained", None
     if isinstance(result, TrainingFailed):

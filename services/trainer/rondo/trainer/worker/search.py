@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import TrainingProgressed
+from rondo.contracts.vocabularies import EndedTrialState
 from rondo.trainer.errors import ClaimLostError
 from rondo.trainer.run import Trial
 
@@ -41,7 +42,7 @@ async def run_search(
     if ended:
         log.info("%s continues after %d trials of an earlier attempt", run.id, len(ended))
     if (lost := recorded.lost) is not None:
-        failed = Trial(lost.number, lost.params, lost.origin, state="failed", detail=_DIED)
+        failed = Trial(lost.number, lost.params, lost.origin, state=EndedTrialState.FAILED, detail=_DIED)
         await _record(run, search.plan, ended, failed, queue, retry)
     while (proposal := await blocking(search.plan.next_proposal, tuple(ended))) is not None:
         if not await retry(lambda at=proposal: queue.begin_trial(run, training_set_digest, at)):  # type: ignore[misc]
