@@ -31,7 +31,7 @@ def without_verdict(subject: Subject, failures: Sequence[str], at: datetime) -> 
     detail = (
         f"{'; '.join(failures)}. Blocks without its figures are left out, so it finds no change in them. Correct it in "
         "the folder RONDO_DETECTORS and restart the monitor, or remove it from `monitor.alarm_detectors` of the spec. "
-        "All other evidence goes on."
+        "All other evidence continues."
     )
     return findings.warning(
         subject, AlertKind.NO_DETECTOR_VERDICT, "a detector of your own can't raise the alarm", detail, at
