@@ -47,7 +47,7 @@ class Platform:
         assert isinstance(trained, ModelTrained), trained
         return trained
 
-    async def judge(self, trained: ModelTrained) -> tuple[int, dict[str, GateResult]]:
+    async def evaluate(self, trained: ModelTrained) -> tuple[int, dict[str, GateResult]]:
         """Return the number of the version that the registry makes of a training, and the results of its gates."""
         envelope: Envelope[Any] = Envelope(trained.run_id, "test", trained.finished_at, trained)
         async with self.registry.handling(envelope) as work:
@@ -78,17 +78,17 @@ def failed(gates: dict[str, GateResult]) -> list[str]:
 
 async def test_the_artifact_of_a_training_without_new_rows_is_refused_as_not_new(platform: Platform) -> None:
     first = await platform.train("one")
-    number, gates = await platform.judge(first)
+    number, gates = await platform.evaluate(first)
     assert (number, failed(gates), await platform.champion()) == (1, [], 1)
     assert GateName.NEW_ARTIFACT in gates
     platform.harness.set_champion(1, first.digest)
     same = await platform.train("two")
     assert same.digest == first.digest
-    _, gates = await platform.judge(same)
+    _, gates = await platform.evaluate(same)
     assert (failed(gates), await platform.champion()) == ([GateName.NEW_ARTIFACT], 1)
     assert "version 1, which serves" in gates[GateName.NEW_ARTIFACT].message
     platform.add_rows(5)
-    _, gates = await platform.judge(await platform.train("three"))
+    _, gates = await platform.evaluate(await platform.train("three"))
     assert (failed(gates), await platform.champion()) == ([], 3)
 
 
@@ -107,11 +107,11 @@ async def test_a_training_of_which_the_store_lost_or_damaged_a_part_is_refused_b
     else:
         file.chmod(0o600)
         file.write_bytes(content[:-1] + b"!")
-    _, gates = await platform.judge(trained)
+    _, gates = await platform.evaluate(trained)
     assert (failed(gates), await platform.champion()) == ([gate], None)
     assert (GateName.PARITY in gates) == (part != "evidence"), "the evidence says what the other gates judge"
     file.write_bytes(content)
-    _, gates = await platform.judge(trained.model_copy(update={"run_id": "run-again"}))
+    _, gates = await platform.evaluate(trained.model_copy(update={"run_id": "run-again"}))
     assert (failed(gates), await platform.champion()) == ([], 2)
     assert GateName.PARITY in gates
 
@@ -120,20 +120,20 @@ async def test_a_training_that_was_compared_with_an_earlier_champion_is_refused_
     platform: Platform,
 ) -> None:
     first = await platform.train("one")
-    await platform.judge(first)
+    await platform.evaluate(first)
     platform.harness.set_champion(1, first.digest)
     platform.add_rows(5)
     second = await platform.train("two")
     platform.add_rows(6)
     # Version 2 takes over while this one trains.
     third = await platform.train("three")
-    _, gates = await platform.judge(second)
+    _, gates = await platform.evaluate(second)
     assert (failed(gates), await platform.champion()) == ([], 2)
     assert gates[COMPARED].observed is not None
-    _, gates = await platform.judge(third)
+    _, gates = await platform.evaluate(third)
     assert (failed(gates), await platform.champion()) == ([GateName.STALE_CHAMPION], 2)
     assert all(part in gates[GateName.STALE_CHAMPION].message for part in ("version 2 serves", "version 1 was scored"))
     platform.harness.set_champion(2, second.digest)
-    _, gates = await platform.judge(await platform.train("again"))
+    _, gates = await platform.evaluate(await platform.train("again"))
     assert (failed(gates), await platform.champion()) == ([], 4)
     assert gates[COMPARED].observed is not None

@@ -18,6 +18,7 @@ from rondo.ingestion.feedback.recent_predictions import RecentPredictions
 from rondo.ingestion.outcomes.parser import parse_outcomes
 
 from tests.ingestion.builders import NOW, outcome, predictions
+from tests.support.unknown_words import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,6 +122,16 @@ async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(t
     roles = read(tmp_path, "predictions").group_by("model_version", "role").len().sort("model_version").rows()
     assert roles == [(1, "primary", 2), (2, "shadow", 4)]
     assert [(event.rows, event.joined) for event, _ in store.events] == [(4, 2)]
+
+
+async def test_a_role_of_a_newer_release_lands_as_it_is(tmp_path: Path) -> None:
+    store = MemoryLandingStore()
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
+    await landing.load()
+    later = predictions(2, 4, version=2, role=WORD)
+    await landing.advance([sent("predictions.log", 0, predictions(0, 2)), sent("predictions.log", 1, later)])
+    roles = read(tmp_path, "predictions").group_by("model_version", "role").len().sort("model_version").rows()
+    assert roles == [(1, "primary", 2), (2, WORD, 4)]
 
 
 async def test_a_message_read_again_is_not_landed_again_and_its_event_is_sent(tmp_path: Path) -> None:

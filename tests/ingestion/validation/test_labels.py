@@ -199,3 +199,11 @@ def test_the_published_column_has_the_type_of_the_task(task: str, dtype: type[pl
     assert isinstance(decision, AcceptedBatch)
     assert decision.rows.schema["tipped"] == dtype
     assert decision.quality.columns["tipped"].distinct == 2
+
+
+@pytest.mark.parametrize("kind", ["CSV", "Parquet"])
+def test_texts_as_labels_of_the_default_task_name_the_keys_that_take_them(kind: FileFormat) -> None:
+    decision = decide(RawBatch(rides(9, tipped=["card", "cash", "none"] * 3)), kind, contract(SPECS["binary"]), NOW)
+    assert isinstance(decision, RejectedBatch)
+    for key in ("tipped", "`task: multiclass`", "`data.positive`"):
+        assert any(key in reason for reason in decision.reasons), decision.reasons

@@ -12,7 +12,7 @@ from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.access_tokens import Role
-from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
+from rondo.serving.explanations.trees.tree_cache_onnx import TreeModels
 from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.error_field import AddErrorField

@@ -67,7 +67,8 @@ class BinaryLabels:
     @property
     def expected(self) -> str:
         if self.positive is None or self.negative is None:
-            return "0 or 1, or true or false (two texts need `data.positive` and `data.negative`)"
+            texts = "two texts need `data.positive` and `data.negative`, and more classes `task: multiclass`"
+            return f"0 or 1, or true or false ({texts})"
         return f"{self.negative!r} or {self.positive!r}"
 
     def parse(self, value: object) -> float | None:

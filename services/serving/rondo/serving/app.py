@@ -29,7 +29,7 @@ from rondo.serving.deployments.loader import ArtifactLoader
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
-from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
+from rondo.serving.explanations.trees.tree_cache_onnx import TreeModels
 from rondo.serving.grpc import server as grpc_server
 from rondo.serving.grpc.api import GrpcApi
 from rondo.serving.handlers import Replica, on_deployment_changed

@@ -13,9 +13,9 @@ import onnx
 import pytest
 from rondo.chassis.artifacts import ArtifactMissingError, ArtifactUnreadableError
 from rondo.contracts.spec.model import Prepare
-from rondo.serving.explanations.trees import tree_models_onnx
+from rondo.serving.explanations.trees import tree_cache_onnx
 from rondo.serving.explanations.trees.errors import NotTreesError
-from rondo.serving.explanations.trees.tree_models_onnx import TreeModels
+from rondo.serving.explanations.trees.tree_cache_onnx import TreeModels
 
 from tests.serving.builders import FEATURES, build_model, version_of
 from tests.serving.explanations.trees import handmade
@@ -70,7 +70,7 @@ async def test_the_trees_of_all_versions_have_limited_memory(monkeypatch: pytest
     models, versions = TreeModels(store.get), [loaded(store.content) for _ in range(3)]
     size = (await models.find(versions[0], background)).size
     assert size > 10_000
-    monkeypatch.setattr(tree_models_onnx, "MOST_BYTES", 2 * size)
+    monkeypatch.setattr(tree_cache_onnx, "MOST_BYTES", 2 * size)
     # The least recently used one is the second.
     for at in (1, 0, 2, 0):
         await models.find(versions[at], background)

@@ -6,7 +6,7 @@ import textwrap
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.drift.line import Line, printable
+from rondo.client.cli.drift.line import MISSING, Line, printable
 from rondo.contracts.tasks.registry import title, written
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _MOST = 20
 _NAME = 24
-MISSING = "(missing)"
 
 
 def lines(closed: dict[str, Any] | None, width: int) -> Iterator[Line]:

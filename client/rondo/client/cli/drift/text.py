@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.drift import costs, repeats, skew, slices
-from rondo.client.cli.drift.line import Line, printable
+from rondo.client.cli.drift.line import Line, column_name, heading, indented, printable
 from rondo.client.cli.drift.plots import sparklines
 from rondo.client.cli.monitoring import judged_since
 from rondo.client.cli.output import minute
@@ -27,7 +27,6 @@ _METER = 10
 _SMALL_METER, _POWERS, _PLOT = 6, 16, 17
 _BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
 _SHORTEST = 8
-_LOSS = "performance"
 _HARM = {"loss", "slices"}
 
 
@@ -54,20 +53,20 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
         (each for each in columns if not each["since"] and each["judged"]), key=lambda each: -_share(each)
     )
     if changed:
-        yield from _heading("What has changed")
+        yield from heading("What has changed")
         for each in changed:
             yield from _changed(each, bars, plotter, width)
     if waiting or status["no_verdict"]:
-        yield from _heading("Not judged yet")
+        yield from heading("Not judged yet")
         yield from _waiting(waiting, status["no_verdict"], width)
     if never := status.get("out_of_reach"):
-        yield from _heading("Can't be judged")
-        yield from (Line(line) for line in _indented(printable(never), width, "  "))
+        yield from heading("Can't be judged")
+        yield from (Line(line) for line in indented(printable(never), width, "  "))
     if judged := judged_since(status):
-        yield from _heading("Judged")
-        yield from (Line(line) for line in _indented(printable(", ".join(judged)), width, "  "))
+        yield from heading("Judged")
+        yield from (Line(line) for line in indented(printable(", ".join(judged)), width, "  "))
     if unchanged:
-        yield from _heading("No evident change")
+        yield from heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)
     yield from _windows(status, width)
     yield from slices.lines(status["newest_closed"], width)
@@ -82,18 +81,13 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
     yield from costs.lines(status["costs"], width)
 
 
-def _heading(text: str) -> Iterator[Line]:
-    yield Line("")
-    yield Line(text, "bold")
-
-
 def _changed(
     column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]], plotter: Plotter, width: int
 ) -> Iterator[Line]:
-    yield Line(f"  {_name(column)}", "bold")
+    yield Line(f"  {column_name(column)}", "bold")
     facts = [printable(column["change"] or ""), _since(column), _importance(column)]
     for fact in filter(None, facts):
-        yield from (Line(line) for line in _indented(fact, width))
+        yield from (Line(line) for line in indented(fact, width))
     yield Line(f"    evidence {_powers(column)}  {plotter.bar(_share(column), _METER)}")
     if shown := _bars(column, bars):
         reference, window = sparklines(shown, plotter)
@@ -117,8 +111,8 @@ def _since(column: dict[str, Any]) -> str:
 
 def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) -> Iterator[Line]:
     if reason and not columns:
-        yield from (Line(line) for line in _indented(printable(reason), width, "  "))
-    shown = [(_name(each), _progress(each)) for each in columns[:_MOST_UNCHANGED]]
+        yield from (Line(line) for line in indented(printable(reason), width, "  "))
+    shown = [(column_name(each), _progress(each)) for each in columns[:_MOST_UNCHANGED]]
     room = width - max((len(progress) for _, progress in shown), default=0) - 4
     name = min(max((len(each) for each, _ in shown), default=0), max(room, _SHORTEST))
     for each, progress in shown:
@@ -139,14 +133,14 @@ def _unchanged(
     columns: Sequence[dict[str, Any]], bars: Mapping[str, Sequence[dict[str, Any]]], plotter: Plotter, width: int
 ) -> Iterator[Line]:
     shown = columns[:_MOST_UNCHANGED]
-    name = min(max(len(_name(each)) for each in shown), _NAME, width - _BESIDE_NAME)
+    name = min(max(len(column_name(each)) for each in shown), _NAME, width - _BESIDE_NAME)
     heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest rows"
     yield Line(heads, "dim")
     for each in shown:
         reference, window = sparklines(_bars(each, bars), plotter)
         meter = plotter.bar(_share(each), _SMALL_METER)
         cells = f"{meter} {_powers(each):{_POWERS}} {reference:{_PLOT}} {window}"
-        yield Line(f"  {_shortened(_name(each), name):{name}} {cells}".rstrip())
+        yield Line(f"  {_shortened(column_name(each), name):{name}} {cells}".rstrip())
     if len(columns) > len(shown):
         yield Line(f"  and {len(columns) - len(shown)} more: --json lists all")
 
@@ -154,7 +148,7 @@ def _unchanged(
 def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
     if newest := status["newest"]:
         filling = "" if newest["complete"] else ", of a window that fills"
-        yield from _heading("Newest rows")
+        yield from heading("Newest rows")
         yield Line(f"  {_period(newest)}: {newest['rows']:,} rows{filling}")
     if not (closed := status["newest_closed"] or newest):
         return
@@ -166,14 +160,14 @@ def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
         if each["feature"] is None and each["statistic"] in METRICS
     ]
     if metrics:
-        yield from _heading("Performance")
+        yield from heading("Performance")
         yield Line(f"  {_period(closed)}: {closed['labelled_rows']:,} outcomes")
-        yield from (Line(line) for line in _indented(", ".join(metrics), width, "  "))
+        yield from (Line(line) for line in indented(", ".join(metrics), width, "  "))
 
 
 def _replaced(versions: Sequence[dict[str, Any]]) -> Iterator[Line]:
     if versions:
-        yield from _heading("Replaced versions")
+        yield from heading("Replaced versions")
     for each in versions:
         figures = f"{each['rows']:,} rows, {each['labelled_rows']:,} outcomes"
         yield Line(f"  version {each['version']}: {figures}, open until {minute(each['closes'])} UTC")
@@ -181,7 +175,7 @@ def _replaced(versions: Sequence[dict[str, Any]]) -> Iterator[Line]:
 
 def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
     if streams:
-        yield from _heading("Streams")
+        yield from heading("Streams")
     for name, each in streams.items():
         yield Line(
             f"  {name:8}  newest {minute(each['newest'])} UTC, silent for {duration(each['silent_seconds'])}",
@@ -197,12 +191,12 @@ def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
 def _volume(volume: dict[str, Any] | None, width: int) -> Iterator[Line]:
     if volume is not None:
         style = "bold red" if volume["strange"] else None
-        yield from (Line(line, style) for line in _indented(printable(volume["sentence"]), width, "  "))
+        yield from (Line(line, style) for line in indented(printable(volume["sentence"]), width, "  "))
 
 
 def _not_counted(reasons: Sequence[str], width: int) -> Iterator[Line]:
     if reasons:
-        yield from _heading("Not counted")
+        yield from heading("Not counted")
     for each in reasons:
         text = printable(each)
         yield from (Line(line) for line in textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    "))
@@ -212,11 +206,11 @@ def _mean_loss(loss: dict[str, Any] | None, width: int) -> Iterator[Line]:
     """Yield the mean loss of the version, and its bounds."""
     if loss is None:
         return
-    yield from _heading("Loss")
+    yield from heading("Loss")
     at_any_time = f"between {loss['low']:.3f} and {loss['high']:.3f} at any time with {100 * loss['confidence']:.4g}%"
     on = f"on {loss['labelled_rows']:,} outcomes"
     text = f"{loss['value']:.3f} {on}, {at_any_time}; {loss['reference']:.3f} on the holdout"
-    yield from (Line(line) for line in _indented(text, width, "  "))
+    yield from (Line(line) for line in indented(text, width, "  "))
 
 
 def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:
@@ -224,10 +218,10 @@ def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:
     estimates = [Estimate.model_validate(each) for each in window["estimates"]]
     for assumption in dict.fromkeys(each.assumption for each in estimates):
         mine = [described_estimate(each) for each in estimates if each.assumption == assumption]
-        yield from _heading("Performance, estimated")
+        yield from heading("Performance, estimated")
         yield Line(f"  {_period(window)}: {window['rows']:,} rows")
-        yield from (Line(line) for line in _indented(", ".join(mine), width, "  "))
-        yield from (Line(line, "dim") for line in _indented(f"if {printable(assumption)}", width, "  "))
+        yield from (Line(line) for line in indented(", ".join(mine), width, "  "))
+        yield from (Line(line, "dim") for line in indented(f"if {printable(assumption)}", width, "  "))
 
 
 def _period(window: dict[str, Any]) -> str:
@@ -252,16 +246,5 @@ def _bars(column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]]) 
     return bars.get(column["column"], ()) if column.get("value") is None else ()
 
 
-def _name(column: dict[str, Any]) -> str:
-    if column["column"] is None:
-        return _LOSS
-    value = column.get("value")
-    return printable(column["column"] if value is None else f"{column['column']} {value or slices.MISSING}")
-
-
 def _shortened(name: str, width: int) -> str:
     return name if len(name) <= width else f"{name[: width - 1]}~"
-
-
-def _indented(text: str, width: int, indent: str = "    ") -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.drift.line import Line, printable
+from rondo.client.cli.drift.line import Line, column_name, heading, indented, printable
 from rondo.client.cli.drift.plots import sparklines
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
@@ -25,7 +24,7 @@ def lines(model: str, window: dict[str, Any], plotter: Plotter, width: int) -> I
     role = "" if window["role"] == "champion" else f", {printable(window['role'])}"
     text = f"{model} version {window['model_version']}{role}, {period}: {window['rows']:,} rows, "
     yield Line(f"{text}{window['labelled_rows']:,} outcomes", "bold")
-    named = [_name(each) for each in window["evidence"] if each["evidence"] >= each["threshold"]]
+    named = [column_name(each) for each in window["evidence"] if each["evidence"] >= each["threshold"]]
     yield from _part("What had changed when the window closed", ", ".join(named) or "nothing evidently", width)
     figures = (Statistic.model_validate(each) for each in window["statistics"] if each["feature"] is None)
     metrics = [described(each) for each in figures if each.statistic in METRICS]
@@ -41,8 +40,7 @@ def lines(model: str, window: dict[str, Any], plotter: Plotter, width: int) -> I
 def _distributions(columns: Sequence[dict[str, Any]], plotter: Plotter) -> Iterator[Line]:
     """Yield the distributions, those that differ most first."""
     shown = sorted(columns, key=lambda each: -_distance(each))
-    yield Line("")
-    yield Line("Distributions", "bold")
+    yield from heading("Distributions")
     yield Line(f"  {'':{_NAME}} {'training':{_PLOT}} this window", "dim")
     for each in shown[:_MOST]:
         reference, here = sparklines(each["bars"], plotter)
@@ -55,16 +53,7 @@ def _distance(column: dict[str, Any]) -> float:
     return float(sum(abs(bar["window"] - bar["reference"]) for bar in column["bars"]))
 
 
-def _name(evidence: dict[str, Any]) -> str:
-    if evidence["column"] is None:
-        return "performance"
-    value = evidence["value"]
-    return printable(evidence["column"] if value is None else f"{evidence['column']} {value or '(missing)'}")
-
-
-def _part(heading: str, text: str, width: int) -> Iterator[Line]:
+def _part(title: str, text: str, width: int) -> Iterator[Line]:
     if text:
-        yield Line("")
-        yield Line(heading, "bold")
-        found = textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
-        yield from (Line(each) for each in found)
+        yield from heading(title)
+        yield from (Line(each) for each in indented(text, width, "  "))

@@ -131,7 +131,7 @@ async def upload(request: Request, dataset: Dataset, batch_id: BatchId, ingestio
 
 @router.get("/batches/{batch_id}", summary="The report of a batch", dependencies=[_READS])
 async def batch(dataset: Dataset, batch_id: BatchId, ingestion: Ingestion) -> BatchReport:
-    """Return the report of a batch."""
+    """Return the report, with `quality` null if the full report was removed."""
     record = await ingestion.batches.find(dataset, batch_id)
     if record is None:
         raise errors.BatchNotFoundError(dataset, batch_id)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.alert_record import AlertRecord, Silence
 
 Reason = Literal["opened", "silence_ended", "repeated", "resolved"]
-_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+# The most urgent severity has the lowest rank.
+_RANKS: dict[str, int] = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Policy:
 
     def sends(self, alert: AlertRecord) -> bool:
         """Return whether messages say that an alert is open. An unknown severity may be the most urgent one."""
-        known = alert.severity in _SEVERITIES
-        return not known or _SEVERITIES.index(Severity(alert.severity)) <= _SEVERITIES.index(self.least)
+        rank = _RANKS.get(alert.severity)
+        return rank is None or rank <= _RANKS[self.least]
 
     def repeat_after(self, messages: int) -> timedelta | None:
         """Return the time from the message with this number, counted from 1, to the next one.
@@ -117,11 +118,6 @@ def _repeats(alert: AlertRecord, policy: Policy, now: datetime) -> bool:
 
 def _sorted(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
     def rank(alert: AlertRecord) -> tuple[int, datetime, str]:
-        known = alert.severity in _SEVERITIES
-        return (
-            _SEVERITIES.index(Severity(alert.severity)) if known else len(_SEVERITIES),
-            alert.raised_at,
-            alert.alert_id,
-        )
+        return _RANKS.get(alert.severity, len(_RANKS)), alert.raised_at, alert.alert_id
 
     return tuple(sorted(alerts, key=rank))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import title, written
 from rondo.monitor.report.markup import Markup, element
+from rondo.monitor.status.column_status import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rondo.monitor.status.window_detail import WindowDetail
 
 _WINDOWS = 12
-_MISSING = "(missing)"
 
 
 def slices(newest: WindowStatus | WindowDetail | None, windows: Sequence[ClosedWindow]) -> Markup | None:
@@ -46,7 +46,7 @@ def _figures(newest: WindowStatus | WindowDetail) -> list[Markup]:
             now, before = each.figures.get(name), each.reference.get(name)
             known = f" ({written(name, before)})" if before is not None else ""
             cells.append(("not known" if now is None else written(name, now)) + known)
-        name = f"{each.column} {each.value or _MISSING}"
+        name = f"{each.column} {each.value or MISSING}"
         rows.append(element("tr", element("td", name), *(element("td", cell, class_="number") for cell in cells)))
     return rows
 
@@ -61,7 +61,7 @@ def _gaps(windows: Sequence[ClosedWindow]) -> Markup | None:
         gaps = {(gap.column, gap.figure): gap for gap in window.gaps}
         cells = [
             "" if (gap := gaps.get(key)) is None
-            else f"{written(key[1], gap.gap)} ({gap.lowest or _MISSING} to {gap.highest or _MISSING})"
+            else f"{written(key[1], gap.gap)} ({gap.lowest or MISSING} to {gap.highest or MISSING})"
             for key in keys
         ]  # fmt: skip
         cells.append(str(window.model_version))

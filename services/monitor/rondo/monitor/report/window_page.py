@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.events.monitoring import GROUP_NAMES
 from rondo.contracts.vocabularies import WindowRole
 from rondo.monitor.report import plots
@@ -12,6 +13,7 @@ from rondo.monitor.report.document import document
 from rondo.monitor.report.markup import Markup, element
 from rondo.monitor.report.performance import performance
 from rondo.monitor.report.slices import slices
+from rondo.monitor.status.column_status import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,8 +85,8 @@ def _is_named(evidence: ColumnEvidence) -> bool:
 def _name(evidence: ColumnEvidence) -> str:
     if evidence.column is None:
         return "all rows"
-    name = evidence.column.removeprefix("output.")
-    return name if evidence.value is None else f"{name} {evidence.value or '(missing)'}"
+    name = evidence.column.removeprefix(OUTPUT)
+    return name if evidence.value is None else f"{name} {evidence.value or MISSING}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rondo.trainer.functions.packages import Package
 
 # The bytes of an answer: a model, its JSON, and predictions.
-_MOST = MAX_BYTES + (65 << 20)
+_MAX_ANSWER_BYTES = MAX_BYTES + (65 << 20)
 _PART = 1 << 20
 _POLL_SECONDS = 0.1
 # A fixed hash seed makes the order of sets of texts the same in each training.
@@ -151,14 +151,14 @@ def _answer(
 
 
 def _read_until_exit(popen: subprocess.Popen[bytes], answers: FileIO) -> bytes:
-    """Return the answer of the process, at most the first `_MOST` bytes.
+    """Return the answer of the process, at most the first `_MAX_ANSWER_BYTES` bytes.
 
     The pipe may stay open after the exit, because a process that the function has forked has it open, too.
     """
     content = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(answers, selectors.EVENT_READ)
-        while len(content) < _MOST:
+        while len(content) < _MAX_ANSWER_BYTES:
             # The exit is checked before the read, so that everything it wrote before its exit is read.
             exited = popen.poll() is not None
             if selector.select(_POLL_SECONDS):
