@@ -62,11 +62,10 @@ class Parity(Value):
     A difference of probabilities is absolute. A difference of values is divided by the model's value, or by the usual
     size of the values if that is larger.
 
-    `native` is true if the source model, or the newly fitted member of an ensemble, predicts by the library that fitted
-    it. The same holds for a function that returns its own predictions beside its graph: `rows` are then the ordinary
-    rows that it predicted. `native` is false if the source was an ONNX graph alone: a registered file, or the result of
-    a function. The operators of that graph are then compared with themselves, and only the nodes built around them can
-    differ. `native` is None in evidence of earlier releases.
+    `native` says what the outputs of the graph were compared with. True: predictions by the library that fitted the
+    source model, the newly fitted member of an ensemble, or a function that returns its own predictions beside its
+    graph. In the last case `rows` are the ordinary rows that it predicted. False: the ONNX graph of a registered file,
+    or of a function. Then only the nodes that were built around it can differ. None: evidence of an earlier release.
     """
 
     rows: int
