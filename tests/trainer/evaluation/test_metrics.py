@@ -58,13 +58,27 @@ def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[float
 
 
 @pytest.mark.parametrize("decimals", [1, 8], ids=["ties", "none"])
-def test_metrics_of_ranks_are_scikit_learns_to_the_bit(decimals: int) -> None:
+def test_metrics_of_one_probability_are_scikit_learns_to_the_bit(decimals: int) -> None:
     labels, scores = RNG.integers(0, 2, 3_000), RNG.random(3_000).round(decimals).astype(np.float32)
     scored = binary(labels, scores)
     assert compute("roc_auc", scored) == sk.roc_auc_score(labels, scores)
     assert compute("average_precision", scored) == sk.average_precision_score(labels, scores)
+    assert compute("log_loss", scored) == sk.log_loss(labels, scores.astype(float))
+    assert compute("brier", scored) == sk.brier_score_loss(labels, scores.astype(float))
     weights = RNG.integers(0, 3, 3_000).astype(float)
     assert compute("roc_auc", scored, weights) == sk.roc_auc_score(labels, scores, sample_weight=weights)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1, width=32)), min_size=2, max_size=9))
+def test_metrics_of_few_rows_are_scikit_learns_to_the_bit(rows: list[tuple[int, float]]) -> None:
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    scored = binary(labels, scores.astype(np.float32))
+    if 0 < labels.sum() < len(labels):
+        assert compute("roc_auc", scored) == sk.roc_auc_score(labels, scores)
+    if labels.any():
+        assert compute("average_precision", scored) == sk.average_precision_score(labels, scores)
+    assert compute("log_loss", scored) == sk.log_loss(labels, scores, labels=[0, 1])
+    assert compute("brier", scored) == sk.brier_score_loss(labels, scores, labels=[0, 1], pos_label=1)
 
 
 def test_metrics_of_known_scores() -> None:

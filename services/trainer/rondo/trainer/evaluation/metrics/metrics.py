@@ -1,6 +1,7 @@
 """The metrics of a model on labelled rows, computed by scikit-learn under the names of `rondo.contracts.tasks.metrics`.
 
-A metric of a single task has a formula there instead. Those of decided labels have one in `confusion`.
+A metric of a single task has a formula there instead. Those of decided labels have one in `confusion`, and those of one
+probability in `probability_metrics`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from rondo.contracts.tasks.metrics import CALIBRATION_BINS
 from rondo.contracts.tasks.registry import METRICS
 from rondo.trainer.evaluation.metrics import value_metrics
 from rondo.trainer.evaluation.metrics.confusion import OF_CONFUSION, marginals
+from rondo.trainer.evaluation.metrics.probability_metrics import brier, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,22 +54,22 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
     return scored.targets.astype(np.int64)
 
 
-def _by_score(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the targets and the scores of a binary model. Without `weights` the highest score comes first."""
-    if weights is not None:
-        return _targets(scored), scored.score
-    return _targets(scored)[scored.descending], scored.score[scored.descending]
-
-
 def _roc_auc(scored: Scored, weights: Weights) -> float | None:
     if scored.is_one_probability:
-        return _one_roc_auc(*_by_score(scored, weights), weights)
+        if weights is None:
+            return scored.curve.roc_auc() if _has_both_classes(scored) else None
+        return _one_roc_auc(_targets(scored), scored.score, weights)
     found = [
         _one_roc_auc((_targets(scored) == index).astype(np.int64), column, weights)
         for index, column in enumerate(scored.probabilities.T)
     ]
     defined = [value for value in found if value is not None]
     return float(np.mean(defined)) if defined else None
+
+
+def _has_both_classes(scored: Scored) -> bool:
+    positive = _targets(scored) == 1
+    return bool(positive.any() and not positive.all())
 
 
 def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights: Weights) -> float | None:
@@ -81,7 +83,9 @@ def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights
 
 def _average_precision(scored: Scored, weights: Weights) -> float | None:
     if scored.is_one_probability:
-        return _one_average_precision(*_by_score(scored, weights), weights)
+        if weights is None:
+            return scored.curve.average_precision() if (_targets(scored) == 1).any() else None
+        return _one_average_precision(_targets(scored), scored.score, weights)
     found = [
         _one_average_precision((_targets(scored) == index).astype(np.int64), column, weights)
         for index, column in enumerate(scored.probabilities.T)
@@ -107,6 +111,8 @@ def chances(scored: Scored) -> NDArray[np.float64]:
 
 
 def _log_loss(scored: Scored, weights: Weights) -> float:
+    if scored.is_one_probability and weights is None:
+        return log_loss(_targets(scored), scored.score.astype(np.float64))
     found = chances(scored)
     return float(sk.log_loss(_targets(scored), found, labels=range(found.shape[1]), sample_weight=weights))
 
@@ -114,6 +120,8 @@ def _log_loss(scored: Scored, weights: Weights) -> float:
 def _brier(scored: Scored, weights: Weights) -> float:
     if scored.is_one_probability:
         chance = scored.score.astype(np.float64)
+        if weights is None:
+            return brier(_targets(scored), chance)
         return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
     found = chances(scored)
     options = {"labels": range(found.shape[1]), "sample_weight": weights, "scale_by_half": False}

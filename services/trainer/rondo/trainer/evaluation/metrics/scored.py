@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.evaluation.metrics.probability_metrics import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,9 +75,10 @@ class Scored:
         return self.outputs[next(output.name for output in outputs if wanted(output))]
 
     @cached_property
-    def descending(self) -> NDArray[np.intp]:
-        """The order of the rows from the highest score on. Metrics of ranks sort rows in this order much faster."""
-        return np.argsort(-self.score, kind="stable")
+    def curve(self) -> Curve:
+        """The counts of rows by threshold of a binary model, for all metrics of ranks."""
+        order = np.argsort(-self.score, kind="stable")
+        return Curve.of(self.targets[order].astype(np.int64), self.score[order])
 
     @property
     def finite(self) -> bool:
