@@ -261,8 +261,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v2/models/lat"): (
         404,
         {
-            "error": "no deployment names the model 'lat': did you mean late?",
-            "detail": "no deployment names the model 'lat': did you mean late?",
+            "error": "no version is deployed of the model 'lat': did you mean late?",
+            "detail": "no version is deployed of the model 'lat': did you mean late?",
             "code": "unknown_model",
         },
     ),

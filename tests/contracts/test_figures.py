@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import Statistic, described
-from rondo.contracts.figures import figure
+from rondo.contracts.figures import counted, figure
 from rondo.contracts.tasks.registry import METRICS
 
 
@@ -43,3 +43,11 @@ def test_metrics_and_statistics_are_written_so() -> None:
     assert METRICS["mae"].written(26_530.2) == "MAE 26,530"
     shown = described(Statistic(statistic="mean_error", value=-26_530.2, reference=1_500.0))
     assert shown == "mean error -26,530 (reference 1,500)"
+
+
+@pytest.mark.parametrize(
+    ("count", "nouns", "written"),
+    [(1, ("row",), "1 row"), (0, ("row",), "0 rows"), (1_200, ("batch", "batches"), "1,200 batches")],
+)
+def test_a_number_has_its_noun(count: int, nouns: tuple[str, ...], written: str) -> None:
+    assert counted(count, *nouns) == written

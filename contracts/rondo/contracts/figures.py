@@ -20,6 +20,11 @@ def figure(value: float, form: str = ".6g") -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun, such as `1 row` or `1,200 rows`. `plural` is for one that takes no `s`."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def duration(seconds: float) -> str:
     """Return a duration in the largest unit of which it has at least two, such as `40 min` or `6 h`."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):

@@ -37,7 +37,7 @@ Run = Callable[..., "Result"]
         ("publish trips january.xlsx", "in Python; save the sheet as CSV (UTF-8)"),
         ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),
         ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
-        ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
+        ("predict lat distance=1", "rondo: no version is deployed of the model 'lat': did you mean late?"),
         ("predict late distance=1", "rondo: Kafka can't be reached at 127.0.0.1:1"),
         ("predict late distance=1e400", "rondo: the request can't be sent:\n  distance is inf: send a finite number"),
         ("predict late distance=-inf --http", "rondo: the request can't be sent:\n  distance is -inf: send a finite"),

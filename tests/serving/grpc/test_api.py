@@ -127,6 +127,13 @@ async def test_a_refusal_has_a_code_and_a_message(
     assert not topic.batches
 
 
+async def test_a_shape_of_another_number_of_rows_is_compared_with_the_other_inputs(client: Client) -> None:
+    sent = TYPED | {"inputs": [DISTANCE | {"shape": [1, 2]}, NIGHT]}
+    _, code, message = await client.refused("ModelInfer", **sent)
+    assert code == "bad_shape"
+    assert all(fact in message for fact in ("`distance` has shape [1, 2] and 2 values", "send shape [2, 1]", "`night`"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("field", [b"\x2a", b"\x32"], ids=["inputs", "outputs"])
 async def test_a_message_of_millions_of_empty_tensors_is_refused_at_once(client: Client, field: bytes) -> None:

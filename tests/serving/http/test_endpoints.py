@@ -60,7 +60,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             INFER,
             {"inputs": [DISTANCE, tensor("night", "BOOL", *[True])]},
             400,
-            "send [2, 1] with 2 values, as many rows",
+            "send shape [2, 1] with 2 values, as many rows",
         ),
         (
             INFER,

@@ -12,6 +12,7 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.model_metadata import BACKGROUND
 from rondo.contracts.spec.data import Feature
 from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.models.common_requests import with_common_requests
 from rondo.serving.models.loaded_version import ServedModel
 
@@ -180,3 +181,42 @@ async def test_a_model_of_many_features_is_sampled(
     answer = await client.post(EXPLAIN, json={"inputs": [tensor(name, "FP32", 3.0) for name in features]})
     assert answer.json()["parameters"] == {"method": method}
     assert outputs(answer)["score.shapley"]["data"] == pytest.approx([4.0, *[0.0] * (count - 1)], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "status", "warned"),
+    [
+        (UnknownFields.REFUSE, 400, []),
+        (UnknownFields.WARN, 200, ["pears", "deepness"]),
+        (UnknownFields.IGNORE, 200, ["pears"]),
+    ],
+)
+async def test_an_unknown_parameter_is_treated_as_an_unknown_tensor(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    serve: Callable[..., ServedModel],
+    treatment: UnknownFields,
+    status: int,
+    warned: list[str],
+) -> None:
+    models.swap(serve(explainable(4).answering(treatment), revision=3))
+    sent = BODY | {"parameters": {"pears": 3, "deepness": 1, "timeout": 1_000_000}}
+    answer = await client.post(EXPLAIN, json=sent)
+    found = answer.json()
+    assert answer.status_code == status
+    if warned:
+        warnings = found["parameters"]["warnings"].splitlines()
+        assert [name for name in ("pears", "deepness", "timeout") for each in warnings if f"'{name}'" in each] == warned
+    else:
+        assert (found["code"], found["nearest"]) == ("unknown_parameter", "pairs")
+        assert all(
+            fact in found["error"] for fact in ("an explanation has no parameter 'pears'", "did you mean `pairs`?")
+        )
+
+
+async def test_an_unknown_tensor_of_an_explanation_is_warned_of(
+    client: httpx.AsyncClient, models: ServedModels, serve: Callable[..., ServedModel]
+) -> None:
+    models.swap(serve(explainable(4).answering(UnknownFields.WARN), revision=3))
+    answer = await client.post(EXPLAIN, json={"inputs": [DISTANCE, NIGHT, DISTANCE | {"name": "distanse"}]})
+    assert "'distanse'" in answer.json()["parameters"]["warnings"]

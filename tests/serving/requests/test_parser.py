@@ -73,7 +73,7 @@ def test_rows_are_grouped_by_model() -> None:
         (b"3", "not_an_object", "the value is the number 3"),
         (b"x" * (MAX_REQUEST_BYTES + 1), "too_large", "1,048,577 bytes, more than the 1,048,576 that are allowed"),
         (b'{"id": "a", "features": {}}', "missing_model", "`model` is missing: name the model"),
-        (changed(model="dela"), "unknown_model", "no deployment names the model 'dela': did you mean delay?"),
+        (changed(model="dela"), "unknown_model", "no version is deployed of the model 'dela': did you mean delay?"),
         (changed(model="zz"), "unknown_model", "models that are deployed: delay, price."),
         (changed(model=7), "unknown_model", "`model` is the number 7: send the name of one"),
         (b'{"model":%b}' % (b"[" * 900 + b"]" * 900), "unknown_model", "`model` is a list: send the name of one"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -15,7 +15,7 @@ from rondo.chassis.http.authentication import require
 from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
 from rondo.serving.bulk.direct import DirectAnswers
-from rondo.serving.explanations.options import options_of
+from rondo.serving.explanations.options import options_of, unknown_parameters
 from rondo.serving.explanations.service import ExplanationService
 from rondo.serving.http import openapi
 from rondo.serving.http.body import HEADER_LENGTH, header_length, read_body
@@ -174,7 +174,10 @@ class _Endpoints:
         sent = protocol.decode(body, header_length(request, body))
         with self._models.lease() as table:
             call = InferenceCall.of(table, *_named(request), sent, explanation.names)
-            rows = await self._explanations.explain(call.served, call.rows, call.pinned, options_of(sent.parameters))
+            options = options_of(sent.parameters)
+            unknown = unknown_parameters(sent.parameters, call.served.schema.unknown)
+            rows = await self._explanations.explain(call.served, call.rows, call.pinned, options)
+        call = replace(call, unknown=(*call.unknown, *unknown))
         return Response(explanation.encode(call, rows), media_type="application/json")
 
     async def scores(self, request: Request) -> Response:

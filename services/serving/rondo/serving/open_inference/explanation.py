@@ -32,7 +32,7 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
     The response has the Shapley values of the explained output, shape [N, features] or [N, features, labels], their
     standard errors, and the base to which they are added, shape [N, 1] or [N, labels]. `parameters.method` is the
     method: `tree` or `exact`, with errors of 0, or `sampled`. `parameters.output` is `margin` if the margin is
-    explained.
+    explained. `parameters.warnings` has the ignored names of the request, as in a response of an inference.
     """
     first, count, features = rows[0], len(rows), list(call.served.schema.features)
     labels = list(first.version.outputs.labels) if first.output.kind == "probabilities" else []
@@ -52,5 +52,6 @@ def encode(call: InferenceCall, rows: Sequence[Explained]) -> bytes:
     outputs += [described(VERSION, "BYTES", count) | {"data": versions}]
     asked = [output for output in outputs if output["name"] in call.requested]
     how = {"method": first.method} | ({"output": MARGIN} if first.margin else {})
+    how |= {"warnings": "\n".join(warnings)} if (warnings := call.warnings()) else {}
     about = {"model_name": call.served.model, "id": call.request_id, "parameters": how}
     return msgspec.json.encode(about | {"outputs": asked})

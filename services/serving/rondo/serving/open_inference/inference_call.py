@@ -118,10 +118,13 @@ class InferenceCall:
 
     def respond(self, answered: Sequence[Answered]) -> InferenceResponse:
         found = InferenceResponse.of(self.served, self.request_id, self.rows.ids, answered, self.requested)
-        if not self.unknown:
-            return found
-        report_unknown(self.served.model, self.unknown)
-        return replace(found, warnings=[each.warning for each in self.unknown])
+        return replace(found, warnings=self.warnings()) if self.unknown else found
+
+    def warnings(self) -> list[str]:
+        """Return a sentence about each ignored name, and count and log the names. Empty if there are none."""
+        if self.unknown:
+            report_unknown(self.served.model, self.unknown)
+        return [each.warning for each in self.unknown]
 
     def encode(self, answered: Sequence[Answered]) -> bytes:
         """Return the response as JSON, without raw contents."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rondo.contracts.figures import counted
 from rondo.contracts.text import MAX_ID
 from rondo.contracts.vocabularies import UnknownFields
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.open_inference.binary import MAX_ROWS
 from rondo.serving.open_inference.names import ENTITY, EVENT_TIME, ID, described_name
-from rondo.serving.open_inference.tensors import ACCEPTED, DATATYPES, texts, values
+from rondo.serving.open_inference.tensors import ACCEPTED, DATATYPES, row_count, shape_error, texts, values
 from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
 from rondo.serving.requests.rows import SentRows
@@ -93,10 +94,12 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> SentR
     if tensors.keys() <= features.keys():
         nothing = [None] * count
         return SentRows(numbered(new_id, count), nothing, nothing, sent, TensorSource(sent))
-    given = _names(tensors.get(ID), "bad_id", count)
+    of_features = _of_features(tensors, features)
+    given = _names(tensors.get(ID), "bad_id", count, of_features)
     ids = [name or made for name, made in zip(given, numbered(new_id, count), strict=True)]
-    entities = _names(tensors.get(ENTITY), "bad_entity", count)
-    return SentRows(ids, entities, _times(tensors.get(EVENT_TIME), count), sent, TensorSource(sent))
+    entities = _names(tensors.get(ENTITY), "bad_entity", count, of_features)
+    times = _times(tensors.get(EVENT_TIME), count, of_features)
+    return SentRows(ids, entities, times, sent, TensorSource(sent))
 
 
 def unknown_tensors(request: InferenceRequest, schema: RequestSchema) -> tuple[UnknownName, ...]:
@@ -128,14 +131,22 @@ def _by_name(request: InferenceRequest) -> dict[str, Tensor]:
     return tensors
 
 
+def _of_features(tensors: Tensors, features: Mapping[str, Feature]) -> list[Tensor]:
+    return [tensors[name] for name in features if name in tensors]
+
+
 def _count(tensors: Tensors, features: Mapping[str, Feature]) -> int:
+    """Return the number of rows of the first tensor of a feature, which `values` compares with the others."""
     sent = next((tensors[name] for name in features if name in tensors), None)
     if sent is None:
         wanted = ", ".join(f"{name} ({DATATYPES[f.type]})" for name, f in features.items())
         raise RequestRefusedError("missing_feature", f"no feature is sent: send one tensor for each of {wanted}")
     count = sent.shape[0] if sent.shape else 0
     if not 1 <= count <= MAX_ROWS:
-        message = f"{described_name(sent.name)} has {count} rows: send 1 to {MAX_ROWS:,} in one request"
+        of_features = _of_features(tensors, features)
+        if 1 <= (meant := row_count(of_features)) <= MAX_ROWS:
+            raise shape_error(of_features, meant)
+        message = f"{described_name(sent.name)} has {counted(count, 'row')}: send 1 to {MAX_ROWS:,} in one request"
         raise RequestRefusedError("bad_shape", message)
     return count
 
@@ -148,19 +159,19 @@ def _values(name: str, feature: Feature, tensors: Tensors, schema: RequestSchema
         if feature.optional:
             return [None] * count
         unknown = tensors.keys() - schema.features.keys()
-        how = f", in a {datatype} tensor of shape [{count}, 1]"
+        how = f", in a {datatype} tensor of shape [{row_count(_of_features(tensors, schema.features))}, 1]"
         raise missing_feature(name, schema, unknown, NameSuggester(), how)
-    found = values(tensor, count, datatype, partial(expected, feature))
+    found = values(tensor, count, datatype, partial(expected, feature), _of_features(tensors, schema.features))
     for row, value in enumerate(found):
         if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
             raise error
     return found
 
 
-def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
+def _names(tensor: Tensor | None, code: str, count: int, of_features: Sequence[Tensor]) -> list[str | None]:
     if tensor is None:
         return [None] * count
-    names = texts(tensor, count)
+    names = texts(tensor, count, of_features)
     for row, name in enumerate(names):
         if name is not None and not 1 <= len(name) <= MAX_ID:
             message = f"`{tensor.name}` at row {row} has {len(name):,} characters: send 1 to {MAX_ID}, or null"
@@ -177,11 +188,11 @@ def numbered(name: str, count: int) -> list[str]:
     return [f"{stem}/{row}" for row in range(count)]
 
 
-def _times(tensor: Tensor | None, count: int) -> list[datetime | None]:
+def _times(tensor: Tensor | None, count: int, of_features: Sequence[Tensor]) -> list[datetime | None]:
     if tensor is None:
         return [None] * count
     try:
-        return [msgspec.convert(value, event_times.Time | None) for value in texts(tensor, count)]
+        return [msgspec.convert(value, event_times.Time | None) for value in texts(tensor, count, of_features)]
     except msgspec.ValidationError as error:
         message = f"`{EVENT_TIME}` holds what is not an RFC 3339 time with an offset ({error}): {event_times.EXPECTED}"
         raise RequestRefusedError("bad_event_time", message) from None

@@ -93,7 +93,10 @@ def unknown_model(
     more = f" and {len(known) - _MAX_NAMES} more" if len(known) > _MAX_NAMES else ""
     nearest = suggester.nearest(model, known)
     hint = f"did you mean {nearest}?" if nearest else f"models that are deployed: {names}{more}."
-    message = f"no deployment names the model {quoted(model)}: {hint} Correct `model`, or wait for its ModelPromoted"
+    message = (
+        f"no version is deployed of the model {quoted(model)}: {hint} Correct `model`. If its spec was applied, it"
+        " is not trained yet, and `rondo runs <model>` says what it waits for"
+    )
     return RequestRefusedError("unknown_model", message, model, **({"nearest": nearest} if nearest else {}))
 
 
