@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
+from rondo.serving.inference.idle_costs import IdleCosts
+from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log import batch as batches
 from rondo.serving.prediction_log.batch import VersionLog, row_bytes
 from rondo.serving.prediction_log.cost_meter import CostMeter
@@ -19,7 +21,7 @@ from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rondo.serving.models.loaded_version import LoadedVersion
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 
@@ -50,19 +52,50 @@ def costs(encoded: Iterable[bytes]) -> list[InferenceCost]:
     return [InferenceCost.parse(logs.metadata(logs.decode(each)).get(inference_cost.KEY)) for each in encoded]
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 NOTHING, COST = InferenceCost(), InferenceCost((5,), 50, 4, 2, 9)
 
 
 def test_a_record_has_the_costs_since_the_one_before_that_has_some(version: Callable[..., LoadedVersion]) -> None:
-    mine, clock = version(), iter((0.0, 0.9, 1.0, 2.5))
-    log = VersionLog("delay", 1, "digest", mine.schema.features, mine.outputs, meter=CostMeter(lambda: next(clock)))
+    mine, clock = version(), Clock()
+    log = VersionLog("delay", 1, "digest", mine.schema.features, mine.outputs, meter=CostMeter(clock))
     rows = batch(mine, "a")
     found = []
-    for added in ((COST,), (COST, COST), (COST,), ()):
+    for clock.now, added in ((0.0, (COST,)), (0.9, (COST, COST)), (1.0, (COST,)), (2.5, ())):
         for cost in added:
             log.meter.add(cost)
         found += costs(log.encode(rows))
     assert found == [COST, NOTHING, InferenceCost.total([COST] * 3), NOTHING]
+
+
+async def test_the_costs_of_the_end_of_a_burst_are_published_without_a_next_request(
+    version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]
+) -> None:
+    clock, models, published = Clock(), ServedModels(), list[bytes]()
+    mine = version()
+    mine.log.meter = CostMeter(clock)
+    models.swap(serve(mine))
+
+    async def publish(model: str, record: bytes) -> None:
+        assert model == mine.model
+        published.append(record)
+
+    for clock.now in (0.0, 0.1, 0.2, 0.3):
+        mine.log.meter.add(COST)
+        published += mine.log.encode(batch(mine, "a"))
+        await IdleCosts(models, publish).tick()
+    assert costs(published) == [COST, NOTHING, NOTHING, NOTHING]
+    for clock.now in (1.2, 1.4, 5.0):
+        await IdleCosts(models, publish).tick()
+    *_, last = published
+    assert costs(published)[4:] == [InferenceCost.total([COST] * 3)]
+    assert (logs.decode(last).num_rows, logs.metadata(logs.decode(last))["model"]) == (0, "delay")
 
 
 def test_a_batch_in_several_records_has_its_cost_once(

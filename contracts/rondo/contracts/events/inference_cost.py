@@ -1,7 +1,7 @@
 """The cost of inferences: a text under the key `cost` in the metadata of some record batches of `predictions.log`.
 
 It covers all inferences of the version since the previous record batch with a cost. A record batch without rows carries
-the cost of a version that fails on every row.
+the cost of a version that fails on every row, or that of the last inferences before a pause.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
+from rondo.chassis.periodic import run_periodically
 from rondo.chassis.service import background
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
@@ -36,6 +37,7 @@ from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.http.direct_inferences import DirectInferences
 from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.error_field import AddErrorField
+from rondo.serving.inference.idle_costs import IdleCosts
 from rondo.serving.inference.pace import Paces
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels
@@ -130,9 +132,10 @@ async def _answering(
     shared.health.add("stream", stream.check)
     shared.health.on_shutdown(shared.pending.stop)
     shared.health.on_shutdown(answers.stop)
+    costs = run_periodically("the costs of idle versions", IdleCosts(shared.models, log.publish).tick)
     methods = GrpcApi(shared.models, service, shared.health.report).methods()
     async with (
-        background(stream.run(), log.run(), *_bulk_stream(settings, bulk)),
+        background(stream.run(), log.run(), costs, *_bulk_stream(settings, bulk)),
         _grpc(settings, shared.health, methods, tokens),
     ):
         yield

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rondo.contracts.events.inference_cost import InferenceCost
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.tasks.base import Output
     from rondo.serving.outputs.schema import Outputs, OutputSchema
@@ -99,13 +100,20 @@ class VersionLog:
 
         A batch without rows is written if it has a cost.
         """
-        schema, cost = self._schema_message, self.meter.due()
+        cost = self.meter.due()
         if cost is None and not batch.num_rows:
             return
-        if cost is not None:
-            metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
-            schema = self._schema.with_metadata(metadata).serialize().to_pybytes()
-        yield from self._encoded(batch, schema)
+        yield from self._encoded(batch, self._schema_message if cost is None else self._with_cost(cost))
+
+    def encode_idle_cost(self) -> Iterator[bytes]:
+        """Yield a batch without rows, with the costs that no record has, if there was no inference for a second."""
+        if (cost := self.meter.due_when_idle()) is not None:
+            nothing = [pa.array([], field.type) for field in self._schema]
+            yield from self._encoded(pa.RecordBatch.from_arrays(nothing, schema=self._schema), self._with_cost(cost))
+
+    def _with_cost(self, cost: InferenceCost) -> bytes:
+        metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
+        return self._schema.with_metadata(metadata).serialize().to_pybytes()
 
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
         # An IPC stream consists of its schema, its batches and this mark. A writer would encode the schema for each
