@@ -104,9 +104,25 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         ('{"a":"größe"}'.encode("latin-1"), "JSON Lines", "line 1 is not UTF-8: 'größe' if it is Latin-1"),
         (b"PAR1xxxxPAR1", "CSV", "it starts like Parquet; name the file, or its content type, by its format"),
         (b"PAR1xxxxxxxxPAR1", "Parquet", "write the file again and send it"),
+        (b"PAR1xxxxxxxxPAR1", "Parquet", "its content is damaged ("),
+        (b"\xff\xff\xff\xff\xc8\0\0\0\x10", "CSV", "it starts like an Arrow stream; name the file"),
+        (b"\xff\xff\xff\xff\xc8\0\0\0\x10", "JSON Lines", "it starts like an Arrow stream; name the file"),
+        (b"a,b\n1,2\n", "an Arrow stream", "it starts with b'a,b\\n1,2\\n', which no Arrow stream does; name the file"),
+        (
+            b'\xef\xbb\xbf{"a": 1}\n',
+            "CSV",
+            "line 1 begins like JSON, with '{\"a\": 1}', and not with the names of columns; name it .jsonl",
+        ),
+        (
+            b'[{"a": 1}]',
+            "CSV",
+            "line 1 begins like a JSON array, with '[{\"a\": 1}]', and not with the names of columns; write one",
+        ),
+        (b'[\n  {"a": 1}\n]', "CSV", "line 1 begins like a JSON array, with '['"),
+        (b"<!DOCTYPE html>\n<html>", "CSV", "line 1 begins like HTML or XML, with '<!DOCTYPE html>'"),
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),
         (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write one object per line"),
-        (b"\x00\xff garbage", "an Arrow stream", "write the file again and send it"),
+        (b"\x00\xff\x00\x00 garbage", "an Arrow stream", "write the file again and send it"),
         (
             zlib.compress(ROWS)[:200],
             "CSV",
@@ -175,6 +191,13 @@ def test_an_unreadable_file_is_explained(
     text = message(path, file_format)
     assert text.startswith(f"the batch can't be read as {file_format}: ")
     assert expected in text
+
+
+@pytest.mark.parametrize("header", ["[id],[price]", "{id},b", '"{""id""",b', "<5km,>=5km"])
+def test_a_header_with_brackets_is_one_of_csv(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"{header}\n1,2\n")
+    assert read(path, "CSV").frame.shape == (1, 2)
 
 
 def test_a_stream_that_breaks_off(tmp_path: Path) -> None:

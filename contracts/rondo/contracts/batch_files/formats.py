@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from rondo.contracts.batch_files.errors import UnreadableContentError
@@ -32,7 +34,7 @@ EXTENSIONS: Mapping[str, FileFormat] = {suffix: FORMATS[content] for suffix, con
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
 # This suffix follows that of the format. Ingestion decompresses gzip with or without the suffix.
 GZIP_SUFFIX = ".gz"
-_PARQUET, _ARROW = b"PAR1", b"ARROW1"
+_PARQUET, _ARROW, _STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _FOOTERS: Mapping[FileFormat, bytes] = {"Parquet": _PARQUET, "an Arrow file": _ARROW}
 # The magic numbers of compressed files. Without this check polars would decompress some of them, without a limit, and
 # would not notice that the end of a zlib stream is missing.
@@ -42,8 +44,20 @@ _COMPRESSED = {
 }  # fmt: skip
 _ZIP, _OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _WORKBOOK = (b"xl/", b"[Content_Types].xml", b"mimetype")
+# The first characters of texts that are no CSV. A name of a column may begin with a bracket, too.
+_NO_CSV = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?P<lines>\{\s*\"[^\"]*\"\s*:)|(?P<array>\[\s*(?:\{|\r?\n))|(?P<markup><[!?a-z]))",
+    re.IGNORECASE,
+)
+_NAMES = {"lines": "JSON", "array": "a JSON array", "markup": "HTML or XML"}
 _EDGE = 64  # bytes
+_MOST_SHOWN = 30  # characters
 _CHECK_FORMAT = "name the file, or its content type, by its format"
+_ADVICE_OF_TEXT = {
+    "JSON": "name it .jsonl, with one object per line",
+    "a JSON array": "write one object per line, as `jq -c '.[]' FILE` does, and name it .jsonl",
+    "HTML or XML": "take the data itself: a failed download is often saved as a page",
+}
 _SAVE_SHEET = "save the sheet as CSV (UTF-8) and take that file"
 
 
@@ -83,12 +97,29 @@ def check_markers(file: BinaryIO, file_format: FileFormat) -> None:
     found: FileFormat | None = next((name for name, magic in _FOOTERS.items() if first.startswith(magic)), None)
     if found and found != file_format:
         raise UnreadableContentError(f"it starts like {found}", _CHECK_FORMAT)
+    if problem := _first_bytes_problem(first, file_format):
+        raise problem
     marker = _FOOTERS.get(file_format)
     if marker and not first.startswith(marker):
         raise UnreadableContentError(f"it does not start with {marker.decode()}", _CHECK_FORMAT)
     if marker and not last.endswith(marker):
         why = f"it is half-written, the last bytes are not {marker.decode()}"
         raise UnreadableContentError(why, "wait until the file is complete and send it again")
+
+
+def _first_bytes_problem(first: bytes, file_format: FileFormat) -> UnreadableContentError | None:
+    """Return the error for a format without a magic number that has the first bytes of another one."""
+    if file_format in ("CSV", "JSON Lines") and first.startswith(_STREAM):
+        return UnreadableContentError("it starts like an Arrow stream", _CHECK_FORMAT)
+    if file_format == "CSV" and (text := _NO_CSV.match(first)):
+        shown = first.removeprefix(codecs.BOM_UTF8).decode(errors="replace").strip().splitlines()[0][:_MOST_SHOWN]
+        kind = _NAMES[str(text.lastgroup)]
+        why = f"line 1 begins like {kind}, with {shown!r}, and not with the names of columns"
+        return UnreadableContentError(why, _ADVICE_OF_TEXT[kind])
+    # A stream of an early release of Arrow begins with the size of its schema, which has less than 16 MiB.
+    if file_format == "an Arrow stream" and not (first.startswith(_STREAM) or first[3:4] == b"\0"):
+        return UnreadableContentError(f"it starts with {first[:8]!r}, which no Arrow stream does", _CHECK_FORMAT)
+    return None
 
 
 def _compressed(kind: str) -> UnreadableContentError:

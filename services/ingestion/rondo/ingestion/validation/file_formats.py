@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from rondo.contracts.batch_files import csv_file, formats
 from rondo.contracts.batch_files.csv_file import check_duplicates
 from rondo.contracts.batch_files.errors import UnreadableContentError
-from rondo.contracts.batch_files.formats import FORMATS, FileFormat
+from rondo.contracts.batch_files.formats import FORMATS, TYPED, FileFormat
 from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
 from rondo.ingestion.validation import json_lines
 from rondo.ingestion.validation.arrow_columns import RawBatch, from_arrow
@@ -61,7 +61,8 @@ def read(path: Path, file_format: FileFormat, labels: Collection[str] = ()) -> R
         raise UnreadableFileError(file_format, error.why, error.advice) from None
     except _ERRORS as error:
         why = (str(error) or type(error).__name__).splitlines()[0][:300]
-        raise UnreadableFileError(file_format, why, _REWRITE) from None
+        damaged = f"its content is damaged ({why})" if file_format in TYPED else why
+        raise UnreadableFileError(file_format, damaged, _REWRITE) from None
 
 
 def has_footer(path: Path, file_format: FileFormat) -> bool:
