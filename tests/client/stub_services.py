@@ -98,7 +98,12 @@ LINEAGE = {
     "deployments": [PERIOD],
 }  # fmt: skip
 REPORT = {
-    "quality": {"accepted": 3000, "quarantined": 12, "reasons": {"distance: below 0": 12}},
+    "quality": {
+        "accepted": 3000,
+        "quarantined": 12,
+        "reasons": {"distance: below 0": 12},
+        "examples": {"distance: below 0": "row 8 with -1"},
+    },
     "notes": [],
     "data_version": {"table": "t", "version": 4, "digest": DIGEST},
 }

@@ -46,7 +46,8 @@ Run = Callable[..., "Result"]
             "publish trips january.csv --batch-id a",
             (
                 "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n"
-                "  12 quarantined: distance: below 0\n"
+                "  12 quarantined: distance: below 0, such as row 8 with -1\n"
+                "  `rondo quarantine trips --batch-id a` shows these rows\n"
                 "`rondo runs early` or `rondo runs late` shows whether a training follows, or why not\n"
             ),
         ),
@@ -68,6 +69,7 @@ Run = Callable[..., "Result"]
         ("models late", "2,340 since 2013-03-01 12:00"),
         ("lineage late 1", "37.5% the model of version 3 (sha256:"),
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
+        ("quarantine trips", "distance: below 0  distance=-1"),
         ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
         ("rollback late", "late: deployment 2 serves version 2 100%"),
         ("rollout late", "late: version 3 beside 2, running, not_worse"),
@@ -125,7 +127,8 @@ def test_a_batch_that_was_published_before_is_reported(rondo: Run, batch: str) -
     command = ("publish", "trips", "january.csv", "--batch-id")
     assert rondo(*command, "again").stdout == (
         "batch again was published before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
-        "added\n  12 quarantined: distance: below 0\n"
+        "added\n  12 quarantined: distance: below 0, such as row 8 with -1\n"
+        "  `rondo quarantine trips --batch-id again` shows these rows\n"
     )
     assert (
         "nothing was added\n  its columns terminal, gate were dropped then: if the spec has them now, publish the file "
@@ -310,7 +313,7 @@ def test_a_row_is_one_line_without_a_terminal(rondo: Run, monkeypatch: pytest.Mo
         (200, {"rows": [QUARANTINED | {"content": content}]}),
     )
     head, row = rondo("quarantine", "trips").stdout.splitlines()
-    assert head.split() == ["batch", "row,", "from", "1", "reason", "content"]
+    assert head.split() == ["batch", "row,", "from", "1", "reason", "value", "content"]
     assert content in row
 
 
@@ -363,6 +366,30 @@ def test_a_required_column_that_the_batches_so_far_lack_is_reported(
     found = [warning for warning in orjson.loads(applied.stdout)["warnings"] if "so far" in warning]
     assert bool(found) == bool(warned)
     assert all(fact in each for each in found for fact in warned)
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "warned"),
+    [
+        ("label", "ltae", "the label 'ltae' is new to trips, whose batches have 'late': is it misspelt?"),
+        ("label", "delayed", ""),
+        (
+            "feature",
+            "distnace",
+            "the column 'distnace' is new to trips, whose batches have 'distance': is it misspelt?",
+        ),
+    ],
+)
+def test_a_column_that_is_similar_to_one_of_the_batches_is_reported(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, name: str, warned: str
+) -> None:
+    columns = [*KEYS, {"name": "distance", "models": ["early"]}]
+    monkeypatch.setitem(Services.answers, DATASET, (200, {"columns": columns, "data_version": {"version": 3}}))
+    changed = ("label: late", f"label: {name}") if column == "label" else ("distance:", f"{name}:")
+    assert changed[0] in SPEC
+    (tmp_path / "late.yaml").write_text(SPEC.replace(*changed))
+    warnings = orjson.loads(rondo("apply", "late.yaml", "--json").stdout)["warnings"]
+    assert [each for each in warnings if "misspelt" in each] == ([warned] if warned else [])
 
 
 @pytest.mark.parametrize(("gates", "warned"), [("", True), ("gates: {roc_auc: {min: 0.6}}\n", False)])

@@ -44,6 +44,14 @@ def test_too_many_bad_rows_reject_the_batch_with_the_reasons() -> None:
     assert (decision.quality.accepted, decision.quality.quarantined) == (0, 10)
 
 
+def test_each_reason_has_the_first_row_with_its_value() -> None:
+    frame = rides(20, distance=[1.0, 1.0, -2.5, -3.0, *[1.0] * 16], zone=[None, *["north"] * 19])
+    quality = accepted(frame).quality
+    examples = {reason.partition(":")[0]: example for reason, example in quality.examples.items()}
+    assert examples == {"distance": "row 3 with -2.5", "zone": "row 1"}
+    assert quality.examples.keys() == quality.reasons.keys()
+
+
 def test_a_long_value_is_shortened_in_the_reasons() -> None:
     decision = refused(rides(10, distance=["x" * 2_000_000, "y", "z", *["1"] * 7]))
     assert re.fullmatch("distance: .*: 3 rows, .* row 1 .*'x{80}…'", decision.reasons[1])

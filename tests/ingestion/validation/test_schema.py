@@ -30,9 +30,25 @@ DAY, MORNING = date(2013, 1, 31), datetime(2013, 1, 31, 10, 30)  # noqa: DTZ001 
         ),
         (
             rides(3).rename({"distance": "Distnace"}),
-            "column 'distance' is missing; 'Distnace' is not in the contract: rename it to 'distance'",
+            (
+                "column 'distance' is missing; 'Distnace' is not in the contract: rename it to 'distance', or correct"
+                " the name in the spec of 'tips'"
+            ),
         ),
-        (rides(3).drop("tipped"), "column 'tipped' is missing, and 'tips' asks for it: add it"),
+        (
+            rides(3).drop("tipped"),
+            (
+                "column 'tipped', the label, is missing, and 'tips' asks for it: add it, or correct the name in the"
+                " spec of 'tips'"
+            ),
+        ),
+        (
+            rides(3).rename({"tipped": "tiped"}),
+            (
+                "column 'tipped', the label, is missing; 'tiped' is not in the contract: rename it to 'tipped', or"
+                " correct the name in the spec of 'tips'"
+            ),
+        ),
         (
             rides(3).with_columns(pl.col("started").dt.replace_time_zone(None)),
             (

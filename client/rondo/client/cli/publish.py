@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_note, print_table, print_text, stderr
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
 from rondo.client.http import batch_files
+from rondo.contracts.figures import counted
 from rondo.contracts.spec.dataset.section import DatasetSpec
 from rondo.contracts.spec.file import parse_any
 
@@ -146,8 +148,13 @@ def _warnings(spec: ModelSpec, before: dict[str, Any] | None) -> Iterator[str]:
     if before is None or before["data_version"] is None or before.get("declared"):
         return
     accepted = {column["name"] for column in before["columns"]}
-    lacking = [name for name in _required(spec) if name not in accepted]
+    required = _required(spec)
+    lacking = [name for name in required if name not in accepted]
     models = sorted({model for column in before["columns"] for model in column["models"]} - {spec.model})
+    for name in lacking:
+        if close := get_close_matches(name, sorted(accepted.difference(required)), n=1):
+            what = "label" if name == spec.data.label else "column"
+            yield f"the {what} {name!r} is new to {spec.data.dataset}, whose batches have {close[0]!r}: is it misspelt?"
     if lacking:
         yield (
             f"the batches of {spec.data.dataset} so far have the columns that {', '.join(models) or 'its spec'} asked "
@@ -224,7 +231,7 @@ def _progress() -> Progress:
 def _print_report(dataset: str, name: str, report: dict[str, Any]) -> None:
     # The counts are also known for a batch whose full report is lost.
     quality, version = report["quality"] or {**report["rows"], "reasons": {}}, report["data_version"]["version"]
-    rows = f"{quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined"
+    rows = f"{counted(quality['accepted'], 'row')} accepted, {quality['quarantined']:,} quarantined"
     if report["repeated"]:
         print_text(f"batch {name} was published before, at version {version} of {dataset} ({rows}): nothing was added")
         # Ingestion of an earlier release does not send them.
@@ -235,8 +242,11 @@ def _print_report(dataset: str, name: str, report: dict[str, Any]) -> None:
             )
     else:
         print_text(f"batch {name}: {rows}; {dataset} is at version {version}")
-    for reason, rows in quality["reasons"].items():
-        print_text(f"  {rows:,} quarantined: {reason}")
+    examples = quality.get("examples", {})  # reports of an earlier release have none
+    for reason, number in quality["reasons"].items():
+        print_text(f"  {number:,} quarantined: {reason}{f', such as {examples[reason]}' if reason in examples else ''}")
+    if quality["quarantined"]:
+        print_text(f"  `rondo quarantine {dataset} --batch-id {name}` shows these rows")
     if report["models"] and not report["repeated"]:
         commands = " or ".join(f"`rondo runs {model}`" for model in report["models"])
         print_text(f"{commands} shows whether a training follows, or why not")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 
 from rondo.client.cli import session
@@ -14,6 +15,8 @@ from rondo.client.errors import ForbiddenError, UnavailableError, UnreachableErr
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.kafka.failed_requests import FailedRequest
+
+_MOST_SHOWN = 60  # characters
 
 Last = Annotated[int, typer.Option(min=1, max=1000, help="At most this many, the latest ones.")]
 
@@ -27,12 +30,27 @@ def quarantine(
     """List the rows that were quarantined, newest first, with the reasons and the original content."""
     print_list(
         session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last)),
-        ("batch", "row, from 1", "reason", "content"),
+        ("batch", "row, from 1", "reason", "value", "content"),
         # The API counts from 0, and the messages of `rondo publish` count from 1.
-        lambda row: (row["batch_id"], row["row"] + 1, row["reason"], row["content"]),
+        lambda row: (row["batch_id"], row["row"] + 1, row["reason"], _values(row), row["content"]),
         empty=f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine",
         json=json,
     )
+
+
+def _values(row: dict[str, Any]) -> str:
+    """Return the values that the reasons are about. Each reason begins with the name of its column."""
+    try:
+        content = orjson.loads(row["content"])
+    except orjson.JSONDecodeError:  # another program may write to the table
+        return ""
+    columns = {part.partition(":")[0] for part in row["reason"].split("; ")}
+    return ", ".join(f"{name}={_shown(value)}" for name, value in content.items() if name in columns)
+
+
+def _shown(value: object) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def failed(

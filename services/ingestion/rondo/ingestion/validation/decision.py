@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.figures import counted
 from rondo.contracts.times import MOST_AHEAD
 from rondo.ingestion.validation import quality, quarantine
 from rondo.ingestion.validation.rules import RowChecks, check_rows
@@ -57,7 +58,9 @@ def decide(
     frame = batch.frame
     if frame.is_empty():
         columns = len(frame.columns) + len(batch.unsupported)
-        return RejectedBatch((f"the batch is empty: it has {columns} columns and no row; send at least one row",))
+        return RejectedBatch(
+            (f"the batch is empty: it has {counted(columns, 'column')} and no row; send at least one row",)
+        )
     if problems := schema_problems(batch, file_format, contract):
         return RejectedBatch(tuple(problems))
     checks = check_rows(batch, contract, now + MOST_AHEAD)
@@ -84,7 +87,7 @@ def _accepted(frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad
     return AcceptedBatch(
         rows=rows,
         quarantined=_quarantined(frame, checks, is_bad),
-        quality=quality.report(rows, frame.height, _counts(checks)),
+        quality=quality.report(rows, frame.height, _counts(checks), _examples(frame, checks)),
         event_time_from=times.min(),  # type: ignore[arg-type] # a column of times has times
         event_time_to=times.max(),  # type: ignore[arg-type]
     )
@@ -94,18 +97,25 @@ def _rejected(frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad
     bad, counts = int(is_bad.sum()), _counts(checks)
     key, allowed, share = contract.key_of_spec("max_bad_share"), contract.max_bad_share, bad / frame.height
     head = (
-        f"{bad:,} of {frame.height:,} rows ({share:.1%}) are bad, and the contract allows {allowed:.1%} ({key}):"
-        " correct the rows named below, or allow more in the spec"
+        f"{bad:,} of {counted(frame.height, 'row')} ({share:.1%}) are bad, and the contract allows {allowed:.1%}"
+        f" ({key}): correct the rows named below, or allow more in the spec"
     )
     top = sorted(counts, key=lambda reason: -counts[reason])[:_TOP]
-    lines = (f"{reason}: {counts[reason]:,} rows, {_example(frame, checks, reason)}" for reason in top)
-    return RejectedBatch((head, *lines), quality.report(checks.typed.clear(), frame.height, counts))
+    examples = _examples(frame, checks)
+    lines = (f"{reason}: {counted(counts[reason], 'row')}, such as {examples[reason]}" for reason in top)
+    return RejectedBatch((head, *lines), quality.report(checks.typed.clear(), frame.height, counts, examples))
+
+
+def _examples(frame: pl.DataFrame, checks: RowChecks) -> dict[str, str]:
+    """Return the first row of each reason, counted from 1, with the value that the reason is about."""
+    return {reason: _example(frame, checks, reason) for reason in checks.bad.columns}
 
 
 def _example(frame: pl.DataFrame, checks: RowChecks, reason: str) -> str:
     row = checks.bad[reason].arg_max() or 0
     value = frame[checks.where[reason]][row]
-    return f"such as row {row + 1} with {excerpt(value) if isinstance(value, str) else value!r}"
+    shown = repr(excerpt(value)) if isinstance(value, str) else excerpt(repr(value))
+    return f"row {row + 1}" if value is None else f"row {row + 1} with {shown}"
 
 
 def _counts(checks: RowChecks) -> dict[str, int]:

@@ -22,22 +22,27 @@ class ColumnQuality(_Value):
 
 
 class QualityReport(_Value):
-    """Counts of rows, the reasons of the quarantined ones (reason to rows), and the columns of the accepted ones."""
+    """Counts of rows, the reasons of the quarantined ones (reason to rows), and the columns of the accepted ones.
+
+    `examples` has the first row of each reason and its value, such as `row 7 with -5`. Rows count from 1.
+    """
 
     rows: int
     accepted: int
     quarantined: int
     reasons: dict[Message, int] = {}
+    examples: dict[Message, Message] = {}
     columns: dict[Text, ColumnQuality] = {}
 
 
-def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:
+def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int], examples: dict[str, str]) -> QualityReport:
     """Describe a batch of `rows` rows. `accepted` are the valid ones. An invalid row may have several reasons."""
     return QualityReport(
         rows=rows,
         accepted=accepted.height,
         quarantined=rows - accepted.height,
         reasons=reasons,
+        examples=examples,
         columns=columns(accepted),
     )
 

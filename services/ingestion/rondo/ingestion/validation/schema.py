@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.ingestion.validation.arrow_columns import RawBatch
     from rondo.ingestion.validation.contract import Column, Contract
 
+_ROLES = {"entity": ", the entity,", "time": ", the event time,", "label": ", the label,"}
 _SIMILAR = 0.8
 _MOST_COMPARED = 200
 _LONGEST = 128  # names in a contract have at most 63 characters
@@ -111,14 +112,16 @@ def _text_problem(column: Column, file_format: FileFormat) -> str:
 
 
 def _missing(column: Column, unknown: list[str], contract: Contract) -> str:
+    what = f"column {column.name!r}{_ROLES.get(column.kind, '')}"
+    by = f"the spec of {contract.dataset!r}" if contract.is_declared else " and ".join(map(repr, column.models))
+    author = by if contract.is_declared else f"the spec of {by}"
     if close := nearest(column.name, unknown):
         return (
-            f"column {column.name!r} is missing; {excerpt(close)!r} is not in the contract: rename it to "
-            f"{column.name!r}"
+            f"{what} is missing; {excerpt(close)!r} is not in the contract: rename it to {column.name!r}, or correct"
+            f" the name in {author}"
         )
-    by = f"the spec of {contract.dataset!r}" if contract.is_declared else " and ".join(map(repr, column.models))
-    remedy = "" if column.kind in ("entity", "time", "label") else ", or make it `optional` in the spec"
-    return f"column {column.name!r} is missing, and {by} asks for it: add it{remedy}"
+    remedy = f"or correct the name in {author}" if column.kind in _ROLES else "or make it `optional` in the spec"
+    return f"{what} is missing, and {by} asks for it: add it, {remedy}"
 
 
 def _misspelt(column: Column, unknown: list[str], contract: Contract) -> str | None:

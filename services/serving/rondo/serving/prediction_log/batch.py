@@ -113,7 +113,8 @@ class VersionLog:
 
     def _with_cost(self, cost: InferenceCost) -> bytes:
         metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}
-        return self._schema.with_metadata(metadata).serialize().to_pybytes()
+        encoded: bytes = self._schema.with_metadata(metadata).serialize().to_pybytes()
+        return encoded
 
     def _encoded(self, batch: pa.RecordBatch, schema: bytes) -> Iterator[bytes]:
         # An IPC stream consists of its schema, its batches and this mark. A writer would encode the schema for each
