@@ -141,6 +141,20 @@ def test_a_champion_trained_on_nearly_all_of_the_holdout_is_evaluated_on_all_of_
     assert run(frame, with_trainer(holdout=0.5), champion=champion).rows_holdout == 4_000
 
 
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_feature_without_information_has_no_importance(refit: bool) -> None:  # noqa: FBT001 - the value itself
+    params = {"n_estimators": 100, "num_leaves": 63, "min_child_samples": 2}
+    described = with_trainer(refit=refit, params=params).as_dict()
+    spec = ModelSpec.model_validate(described | {"features": described["features"] | {"dice": {"type": "float"}}})
+    dice = np.random.default_rng(5).normal(size=6_000).astype(np.float32)
+    importance = run(rows(6_000).with_columns(dice=pl.Series(dice)), spec).profile.importance
+    assert importance
+    found = importance.of("dice")
+    assert found
+    assert found.error > 0
+    assert abs(found.loss_increase) < 4 * found.error
+
+
 def test_where_what_is_new_has_one_class_the_champion_is_judged_on_the_latest_share() -> None:
     frame = rows(8_000)
     champion = ChampionModel(3, run(frame[:6_000]).model)

@@ -231,8 +231,8 @@ class SliceReference(Value):
 class Importance(Value):
     """The importance of the features, the most important first, on `rows` rows of the holdout with the mean `loss`.
 
-    The loss is that of `tasks.base.Task.losses` for the model that serves. A feature is absent if it could not be
-    permuted.
+    The loss is that of `tasks.base.Task.losses` for the evaluated model, which has not seen these rows. With
+    `trainer.refit` another fit serves. A feature is absent if it could not be permuted.
     """
 
     rows: int

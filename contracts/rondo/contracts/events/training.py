@@ -171,7 +171,10 @@ class Parameters(Value):
 
 
 class FeatureImportance(Value):
-    """The increase of a model's mean loss if the values of a feature are permuted, and its standard error."""
+    """The increase of a model's mean loss if the values of a feature are permuted, and its standard error over rows.
+
+    Without any information in the feature the increase is 0 in expectation, and positive or negative by chance.
+    """
 
     feature: Text
     loss_increase: float

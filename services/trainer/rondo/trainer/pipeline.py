@@ -278,7 +278,9 @@ class Pipeline:
             given = predict(inputs.onnx_inputs(spec.features, served.rows))
             of_function = parity.compare(fitted, lambda at: raw[at], own, given, served.rows, native=True)
             compared_outputs = parity.beside_native(compared_outputs, of_function)
-        importance = permutation_importance(spec, holdout, scored, predict)
+        # A refitted model has seen the holdout, on which it also needs features without any information.
+        evaluated = predict if fit.refitted is None else self.score.loaded(builder.build(made.model, fitted, {}))
+        importance = permutation_importance(spec, holdout, scored, evaluated)
         return FittedCandidate(
             model=graph,
             holdout=holdout,

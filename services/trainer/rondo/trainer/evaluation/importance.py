@@ -1,8 +1,9 @@
 """Permutation importance: the increase of the loss if the values of a feature are permuted.
 
 The method is that of Breiman ("Random forests", Machine Learning 2001), for any model and loss by Fisher, Rudin and
-Dominici ("All models are wrong, but many are useful", Journal of Machine Learning Research 2019). It uses the graph
-that serves. Two features with the same information replace each other, so each of them alone has a low importance.
+Dominici ("All models are wrong, but many are useful", Journal of Machine Learning Research 2019). It uses the graph of
+the evaluated model, which has not seen the holdout. Two features with the same information replace each other, so each
+of them alone has a low importance. The error is the standard error over rows, for one permutation of each feature.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def permutation_importance(
 ) -> Importance | None:
     """Return the importance of the features on a random sample of the holdout.
 
-    `predict` returns the outputs of the served model by name, for inputs of shape `[rows, 1]`. The result is None with
-    fewer than 30 rows, or if the model fails on the permuted rows, which are combinations that no training had.
+    `predict` returns the outputs of the evaluated model by name, for inputs of shape `[rows, 1]`. The result is None
+    with fewer than 30 rows, or if the model fails on the permuted rows, which are combinations that no training had.
     """
     rng = np.random.default_rng(spec.trainer.seed)
     rows = min(MOST_ROWS, holdout.height, max(_FEWEST_ROWS, _MOST_PREDICTIONS // (len(spec.features) + 1)))
