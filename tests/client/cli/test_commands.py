@@ -398,6 +398,13 @@ def test_a_spec_without_gates_is_reported(rondo: Run, tmp_path: Path, gates: str
     assert ("gates" in rondo("apply", "late.yaml").stderr) == warned
 
 
+def test_a_fault_of_the_monitor_does_not_hide_the_models(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (500, {"code": "internal_error", "detail": "a fault"}))
+    done = rondo("models")
+    assert (done.exit_code, "version 2 100%" in done.stdout, "unknown" in done.stdout) == (0, True, True)
+    assert "a fault" in done.stderr
+
+
 def test_help_names_every_command(run: Run) -> None:
     shown = run("--help").stdout
     for name in (

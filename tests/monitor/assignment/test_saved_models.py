@@ -18,7 +18,7 @@ from rondo.monitor.assignment.model_answers import ModelAnswers
 from rondo.monitor.assignment.ports import Assignment
 from rondo.monitor.assignment.saved_models import SavedModelAnswers
 from rondo.monitor.costs.cost_status import Power
-from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.errors import UnknownModelError, UnreadableStateError
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.settings import MonitorTimings
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
@@ -101,6 +101,39 @@ async def test_a_summary_follows_the_control_plane_and_each_checkpoint(replicas:
     # The owner applies the promotion next, in the same way.
     assert [each.version for each in await replicas.others.summaries(set())] == [2]
     assert (await replicas.others.status(MODEL)).version == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "figures = figures - 'watermark'",
+        """figures = jsonb_set(figures, '{champion,shade}', '"red"')""",
+        "windows = 'x'",
+    ],
+    ids=["a key is missing", "a key of a later release", "no table"],
+)
+async def test_a_model_whose_state_is_unreadable_does_not_hide_the_others(replicas: Replicas, damage: str) -> None:
+    other = SPEC.model_copy(update={"model": "other"})
+    await replicas.handle(*control_plane(), SpecApplied(model="other", revision=1, digest=other.digest, spec=other))
+    await replicas.pipeline.advance(messages(PREDICTED[:12], KNOWN[:12]))
+    async with replicas.database.transaction() as transaction:
+        await transaction.connection.execute(f"update model_states set {damage} where model = $1", MODEL)  # noqa: S608
+    of_model, of_other = sorted(await replicas.others.summaries(set()), key=lambda each: each.model == "other")
+    said = str(of_model.no_verdict)
+    assert all(
+        fact in said
+        for fact in (
+            "not monitored",
+            "the saved state of",
+            "can't be read (",
+            "run one release of the monitor on all replicas",
+            f"`rondo remove {MODEL}`",
+        )
+    )
+    assert "can't be read" not in str(of_other.no_verdict)
+    with pytest.raises(UnreadableStateError) as caught:
+        await replicas.others.status(MODEL)
+    assert caught.value.model == MODEL
 
 
 async def test_a_rollout_that_waits_for_a_person_is_an_open_alert_of_every_replica(replicas: Replicas) -> None:

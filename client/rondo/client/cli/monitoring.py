@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.output import minute, print_note
-from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
+from rondo.client.errors import ForbiddenError, NotFoundError, ServiceFailedError, UnavailableError, UnreachableError
 from rondo.contracts.events.monitoring import GROUP_NAMES, Estimate, described_estimate
+from rondo.contracts.figures import counted
 from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
     try:
         return await rondo.monitoring()
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
+        return None
+    except ServiceFailedError as error:
+        # The registry has the models, and a fault of the monitor does not hide them.
+        print_note(f"warning: {error}")
         return None
 
 
@@ -44,7 +49,7 @@ def shares(found: dict[str, Any] | None) -> list[str]:
         return []
     several = len(found["replicas"]) > 1
     listed = [
-        f"replica {each['replica']}: {_partitions(each['partitions'])}, {each['models']} models"
+        f"replica {each['replica']}: {_partitions(each['partitions'])}, {counted(each['models'], 'model')}"
         for each in found["replicas"]
     ]
     unassigned = [f"no replica has {_partitions(found['unassigned'])} yet"] if found["unassigned"] else []
@@ -72,7 +77,7 @@ def verdict(summary: dict[str, Any] | None) -> str:
         return reason
     late: int = summary["late_outcomes"]
     if late and "outcomes" in reason:
-        reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
+        reason += f" ({counted(late, 'outcome')} arrived after their window closed: raise `data.label_delay`)"
     return "; ".join(filter(None, (f"no verdict yet: {reason}", slices, never, since)))
 
 

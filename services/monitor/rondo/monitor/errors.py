@@ -79,6 +79,20 @@ class UnknownModelError(LookupError):
         )
 
 
+class UnreadableStateError(RuntimeError):
+    """The saved state of a model can't be decoded."""
+
+    code: ClassVar[str] = "unreadable_state"
+
+    def __init__(self, model: str, why: str) -> None:
+        self.model, self.why = model, why
+        super().__init__(
+            f"the saved state of {model} can't be read ({why}): run one release of the monitor on all replicas; "
+            f"if it lasts, restore the monitor's database, or start {model} over with `rondo remove {model}` and "
+            "`rondo apply`"
+        )
+
+
 class UnknownWindowError(LookupError):
     """No closed window of this version begins at this time."""
 

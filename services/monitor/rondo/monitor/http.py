@@ -20,6 +20,7 @@ from rondo.monitor.errors import (
     UnknownReceiverError,
     UnknownSilenceError,
     UnknownWindowError,
+    UnreadableStateError,
 )
 from rondo.monitor.history.closed_window import KeptWindow, WindowPage, WindowQuery
 from rondo.monitor.label_requests.wanted_labels import WantedLabels  # noqa: TC001 - FastAPI reads it at run time
@@ -76,7 +77,9 @@ def api() -> FastAPI:
     """Return the application. It answers 503 until `open_api` is called."""
     unknown = dict.fromkeys((UnknownModelError, UnknownWindowError, UnknownSilenceError, UnknownDeliveryError), 404)
     app = http_api.api(
-        "Rondo monitor", "The status of each model, and its alerts.", {**unknown, UnknownReceiverError: 409}
+        "Rondo monitor",
+        "The status of each model, and its alerts.",
+        {**unknown, UnknownReceiverError: 409, UnreadableStateError: 503},
     )
     for each in (router, notifications.readers, notifications.engineers):
         app.include_router(each)

@@ -6,16 +6,17 @@ A state is decoded for each answer. Only summaries are kept in memory, until the
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.errors import UnknownModelError, UnreadableStateError
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.label_requests.wanted_labels import wanted_labels
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.quality.skew import NOTHING_MEASURED
 from rondo.monitor.state.codec import decode_state
-from rondo.monitor.status.model_status import model_status, summary
+from rondo.monitor.status.model_status import model_status, summary, unreadable_summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from rondo.monitor.label_requests.wanted_labels import WantedLabels
     from rondo.monitor.ports import ModelRevision, SavedModel, SavedModels
     from rondo.monitor.status.model_status import ModelStatus, ModelSummary
+
+log = logging.getLogger(__name__)
+# A later release may save other keys and columns, and a damaged column is no Arrow or JSON.
+_UNDECODABLE = (AttributeError, LookupError, TypeError, ValueError)
+_MOST_SHOWN = 200  # characters
 
 
 class SavedModelAnswers:
@@ -59,14 +65,21 @@ class SavedModelAnswers:
         kept = self._summaries.get(model)
         if kept is None or kept[0] != revision:
             # A summary needs no rows.
-            found = await asyncio.to_thread(summary, *await self._load(model, tables=False))
+            try:
+                found = await asyncio.to_thread(summary, *await self._load(model, tables=False))
+            except UnreadableStateError as error:
+                log.error("%s", error, extra={"model": model})  # noqa: TRY400 - the message says what is wrong
+                found = unreadable_summary(model, error)
             self._summaries[model] = revision, found
 
     async def _load(self, model: str, *, tables: bool) -> tuple[ModelState, ModelSpec, Reference | None, str | None]:
         found = await self._saved.load(model, tables=tables)
         if model not in found.control_plane.specs:
             raise UnknownModelError(model, sorted(await self._saved.revisions()))
-        state = await asyncio.to_thread(self._decoded, model, found)
+        try:
+            state = await asyncio.to_thread(self._decoded, model, found)
+        except _UNDECODABLE as error:
+            raise UnreadableStateError(model, f"{type(error).__name__}: {error}"[:_MOST_SHOWN]) from error
         digest = state.champion.digest if state.champion else ""
         profile = (await self._saved.profiles([digest])).get(digest) if digest else None
         reference = await asyncio.to_thread(Reference.of, profile, digest) if profile else None

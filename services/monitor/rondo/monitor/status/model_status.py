@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.errors import UnreadableStateError
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.model_state import ModelState
@@ -184,6 +185,20 @@ def summary(
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
         strength=_strength(_evidence(state), spec.monitor.false_alarm_rate),
+    )
+
+
+def unreadable_summary(model: str, error: UnreadableStateError) -> ModelSummary:
+    """Return the summary of a model whose saved state can't be read."""
+    return ModelSummary(
+        model=model,
+        version=None,
+        no_verdict=f"not monitored: {error}",
+        last_window=None,
+        watermark=None,
+        open_alerts=(),
+        not_monitored_share=0.0,
+        late_outcomes=0,
     )
 
 
