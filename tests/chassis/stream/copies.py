@@ -111,6 +111,6 @@ async def running(stream: ExactlyOnceStream) -> AsyncIterator[None]:
             await task
 
 
-def unconnected(moved: Callable[[], object] = lambda: None, **more: Any) -> ExactlyOnceStream:
+def unconnected(moved: Callable[[Any], object] = lambda _: None, **more: Any) -> ExactlyOnceStream:
     settings = StreamSettings(KafkaConnection("nowhere:1"), "s", "a", ("source",), "failed", **more)
     return ExactlyOnceStream(settings, Copy("target"), moved=moved)

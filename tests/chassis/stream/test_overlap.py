@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from prometheus_client import REGISTRY
 from rondo.chassis.stream import exactly_once
-from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError
 from rondo.chassis.stream.micro_batch import MicroBatch, Writer
+from rondo.chassis.stream.rebalance import PartitionsMovedError
 from rondo.chassis.stream.transactions import Transactions
 from rondo.chassis.stream.transform import Output
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rondo.chassis.kafka_records import Record, Records
+    from rondo.chassis.stream.group_reader import GroupReader
 
 
 STATS = ("count", "sum")
@@ -31,17 +32,26 @@ STATS = ("count", "sum")
 class Moving:
     """A consumer that loses a partition while it gathers, and then is no member of its group."""
 
-    def __init__(self, stream: ExactlyOnceStream, messages: list[Any], moved: int = 1) -> None:
-        self._stream, self._messages, self._moved = stream, messages, moved
+    def __init__(self, reader: GroupReader, messages: list[Any], moved: int = 1, *, back: bool = False) -> None:
+        self._reader, self._messages, self._back = reader, messages, back
+        self._moved = [TopicPartition("source", moved)]
+        reader._consumer = self
 
     def consume(self, _: int, __: float) -> list[Any]:
-        self._stream._on_revoke(self, [TopicPartition("source", self._moved)])  # type: ignore[arg-type]
+        self._reader.on_revoke(self, self._moved)  # type: ignore[arg-type]
+        if self._back:
+            self._reader.on_assign(self, self._moved)  # type: ignore[arg-type]
         return self._messages
 
     def consumer_group_metadata(self) -> None: ...
 
     def memberid(self) -> str:
         return ""
+
+    def assignment(self) -> list[TopicPartition]:
+        return []
+
+    def resume(self, _: list[TopicPartition]) -> None: ...
 
 
 class Message:
@@ -69,19 +79,31 @@ class Message:
         return 7
 
 
+def gather(reader: GroupReader, size: int = 4_000, *, idle: bool = True) -> list[Any]:
+    return reader.gather(size, idle=lambda: idle)
+
+
 def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
-    stream, idle = unconnected(), Writer("s", Slow())  # type: ignore[arg-type]
+    reader = unconnected()._reader
+    Moving(reader, [Message(0), Message(1)])
+    assert {message.partition() for message in gather(reader, 2)} == {0}
+
+
+def test_messages_of_a_partition_that_left_and_came_back_within_one_call_are_read_from_its_committed_offset() -> None:
+    """They may be from before, and the owner in between may have answered them."""
+    reader = unconnected()._reader
+    Moving(reader, [Message(0), Message(1)], back=True)
     with pytest.raises(PartitionsMovedError) as caught:
-        stream._gather(Moving(stream, [Message(0), Message(1)]), idle)  # type: ignore[arg-type]
+        gather(reader)
     assert caught.value.partitions == [("source", 1)]
-    assert len(stream._gather(Moving(stream, [Message(0)]), idle)) == 2  # type: ignore[arg-type]
 
 
 def test_what_a_consumer_read_that_is_no_member_any_more_is_dropped() -> None:
     """Kafka does not check the generation of metadata that names no member."""
-    stream = unconnected()
+    stream = unconnected(max_records=1)
+    consumer: Any = Moving(stream._reader, [Message(0)], moved=3)
     with pytest.raises(PartitionsMovedError) as caught:
-        stream._turn(Moving(stream, [Message(0)], moved=3), Writer("s", Slow()))  # type: ignore[arg-type]
+        stream._turn(consumer, Writer("s", Slow()))  # type: ignore[arg-type]
     assert caught.value.partitions == [("source", 0)]
 
 
@@ -98,19 +120,20 @@ class Slow:
         assert self.released.wait(10)
 
 
-def test_a_rebalance_waits_for_the_micro_batch_in_flight() -> None:
+def test_a_partition_is_released_after_the_commit_of_the_micro_batch_in_flight() -> None:
     stream, transactions = unconnected(), Slow()
-    stream._writer = writer = Writer("s", transactions)  # type: ignore[arg-type]
+    stream._writer = writer = Writer("s", transactions, done=stream._wake.set)  # type: ignore[arg-type]
+    epochs = stream._reader.epochs({("source", 1)})
     writer.submit(MicroBatch([], Output([]), [], None, 0.0))
-    revoking = threading.Thread(target=stream._on_revoke, args=(None, [TopicPartition("source", 1)]))
+    revoking = threading.Thread(target=stream._reader.on_revoke, args=(None, [TopicPartition("source", 1)]))
     revoking.start()
     assert transactions.committing.wait(10)
     assert revoking.is_alive()
-    assert not stream._revoked
+    assert not stream._reader.left(epochs)
     transactions.released.set()
     revoking.join(10)
-    assert stream._revoked == {("source", 1)}
-    assert writer.wait(0)
+    assert stream._reader.left(epochs) == {("source", 1)}
+    assert writer.idle
     writer.close()
 
 
@@ -129,21 +152,21 @@ def test_a_transform_learns_of_partitions_that_move_before_the_next_messages(mon
 
     monkeypatch.setattr(exactly_once, "Transactions", lambda *_: Slow())
     monkeypatch.setattr(exactly_once, "Consumer", Subscribing)
-    stream, partitions = unconnected(lambda: seen.append("moved")), [TopicPartition("source", 1)]
+    stream, partitions = unconnected(lambda moved: seen.append(f"moved {moved}")), [TopicPartition("source", 1)]
     stream._stop.set()
     for _ in range(2):
         stream._turn_until_stopped()
-    assert seen == ["moved", "subscribes"] * 2
+    assert seen == ["moved None", "subscribes"] * 2
     stream._writer = None
-    for leave in (stream._on_revoke, stream._on_lost):
+    for leave in (stream._reader.on_assign, stream._reader.on_revoke, stream._reader.on_lost):
         seen.clear()
         leave(None, partitions)  # type: ignore[arg-type]
-        assert seen == ["moved"]
+        assert seen == ["moved {('source', 1)}"]
 
 
 def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_committed() -> None:
-    transactions = Slow()
-    writer = Writer("s", transactions)  # type: ignore[arg-type]
+    transactions, committed = Slow(), threading.Event()
+    writer = Writer("s", transactions, done=committed.set)  # type: ignore[arg-type]
     writer.submit(MicroBatch([], Output([]), [], None, 0.0))
 
     class Trickling:
@@ -155,10 +178,12 @@ def test_a_micro_batch_that_is_not_full_is_gathered_until_the_one_before_is_comm
             self.asked += 1
             if self.asked == 5:
                 transactions.released.set()
-                assert writer.wait(10)
+                assert committed.wait(10)
             return [Message(self.asked)]
 
-    assert len(unconnected()._gather(Trickling(), writer)) == 5  # type: ignore[arg-type]
+    reader = unconnected()._reader
+    reader._consumer = Trickling()
+    assert len(reader.gather(4_000, idle=lambda: writer.idle)) == 5
     writer.close()
 
 
@@ -171,13 +196,16 @@ class Member:
     def consume(self, _: int, __: float) -> list[Any]:
         return [self._messages.pop()] if self._messages else []
 
-    def consumer_group_metadata(self) -> None: ...
+    def consumer_group_metadata(self) -> str:
+        return "metadata"
 
     def memberid(self) -> str:
         return "a"
 
     def assignment(self) -> list[TopicPartition]:
         return []
+
+    def resume(self, _: list[TopicPartition]) -> None: ...
 
 
 class Answering:
@@ -203,10 +231,11 @@ def test_the_time_of_a_micro_batch_without_messages_does_not_count_from_earlier_
     stream._transform = stream._notes = transform
     stream._offsets._known["source", 0] = 0, ""
     stream._offsets._notes = transform
-    stream._last_gathered = time.monotonic() - 600.0
+    stream._reader.last_gathered = time.monotonic() - 600.0
     transactions.released.set()
     writer, before = Writer("s", transactions), measured()  # type: ignore[arg-type]
-    stream._turn(Member([Message(0)] * messages), writer)  # type: ignore[arg-type]
+    stream._reader._consumer = Member([Message(0)] * messages)
+    stream._turn(stream._reader._consumer, writer)
     stream._settle(writer)
     writer.close()
     count, seconds = measured()
@@ -231,20 +260,16 @@ class Flood:
 def test_a_micro_batch_takes_no_more_once_it_has_the_bytes_that_it_may_have(
     size: int, key: bytes | None, *, idle: bool
 ) -> None:
-    transactions = Slow()
-    writer = Writer("s", transactions)  # type: ignore[arg-type]
-    if not idle:
-        writer.submit(MicroBatch([], Output([]), [], None, 0.0))
-    stream = unconnected(linger=60.0)
-    stream._last_gathered = time.monotonic()
-    assert 32 <= len(stream._gather(Flood(size, key), writer)) <= 64  # type: ignore[arg-type]
-    transactions.released.set()
-    writer.close()
+    reader = unconnected(linger=60.0)._reader
+    reader._consumer = Flood(size, key)
+    reader.last_gathered = time.monotonic()
+    assert 32 <= len(gather(reader, idle=idle)) <= 64
 
 
 def test_a_micro_batch_of_small_messages_is_full() -> None:
-    stream, idle = unconnected(), Writer("s", Slow())  # type: ignore[arg-type]
-    assert len(stream._gather(Flood(1, ahead=10_000), idle)) == stream._settings.max_records  # type: ignore[arg-type]
+    reader = unconnected()._reader
+    reader._consumer = Flood(1, ahead=10_000)
+    assert len(gather(reader)) == 4_000
 
 
 @pytest.mark.slow
@@ -278,7 +303,7 @@ async def test_a_commit_that_fails_drops_the_micro_batch_behind_it_and_both_are_
 
     def refuse(transactions: Transactions, *args: Any) -> None:
         if next(refused, False):
-            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION))
+            raise KafkaException(KafkaError(KafkaError.COORDINATOR_NOT_AVAILABLE))
         commit(transactions, *args)
 
     monkeypatch.setattr(Transactions, "commit", refuse)
@@ -291,6 +316,24 @@ async def test_a_commit_that_fails_drops_the_micro_batch_behind_it_and_both_are_
     assert all(each == sorted(each) for each in by_partition.values()), "the order of a partition is kept"
     assert copy.aborts == copy.calls - copy.commits
     assert copy.aborts >= 2
+
+
+async def test_a_micro_batch_that_is_refused_for_its_generation_is_written_again_and_nothing_is_read_twice(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics.fill(200)
+    copy, commit, refused = Copy(topics.target), Transactions.commit, iter([True, True, False, True])
+
+    def refuse(transactions: Transactions, *args: Any) -> None:
+        if next(refused, False):
+            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION))
+        commit(transactions, *args)
+
+    monkeypatch.setattr(Transactions, "commit", refuse)
+    async with running(topics.stream(copy, max_records=10)):
+        found = await asyncio.to_thread(topics.read, 200)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(200))
+    assert (copy.aborts, copy.calls) == (0, copy.commits)
 
 
 async def test_a_transform_that_fails_aborts_nothing_of_the_micro_batch_before(topics: Topics) -> None:

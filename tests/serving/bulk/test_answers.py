@@ -15,7 +15,7 @@ from rondo.contracts.events import logs, scores
 from rondo.contracts.events.scores import ScoreRequest
 from rondo.contracts.spec.model import Feature
 from rondo.serving.bulk.answers import answer
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import RequestRefusedError, ScoringCancelledError
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.open_inference import protocol
 from rondo.serving.open_inference import rows as sent_rows
@@ -160,6 +160,14 @@ def test_entities_and_event_times_are_passed_on_and_impossible_times_are_refused
     assert made.column("event_time").to_pylist() == times
     assert made.column("error").to_pylist() == [None, "bad_event_time", "bad_event_time", None]
     assert made.column("value").is_valid().to_pylist() == [True, False, False, True]
+
+
+def test_an_answer_that_is_not_needed_ends_before_its_next_slice(limited: LoadedVersion) -> None:
+    row, asked = {"distance": 1.0, "night": True, "origin": "EWR"}, iter([False, True])
+    batch = batch_of([row] * 10_000, limited.schema.features, about(limited))
+    with pytest.raises(ScoringCancelledError):
+        answer(limited, batch, about(limited), NOW, lambda: next(asked))
+    assert next(asked, None) is None
 
 
 def test_columns_that_do_not_fit_refuse_all_rows_before_any_is_scored(limited: LoadedVersion) -> None:

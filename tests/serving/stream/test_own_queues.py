@@ -148,6 +148,13 @@ class Kafka:
         self.queues.restore({(TOPIC, partition): known for partition, known in self.known.items()})
         self.read = {partition: max(offset, 0) for partition, (offset, _) in self.known.items()}
 
+    def move(self, partition: int) -> None:
+        """Lose a partition, and get it back. Its owner in between commits nothing."""
+        self.stream.forget([(TOPIC, partition)])
+        self.known[partition] = self.committed.get(partition, (-1, ""))
+        self.queues.restore({(TOPIC, partition): self.known[partition]})
+        self.read[partition] = max(self.known[partition][0], 0)
+
     def turn(self, most: int = 5, *, crash: bool = False) -> None:
         """Answer a micro-batch, and commit it unless this is a crash."""
         messages: list[Any] = []
@@ -187,6 +194,8 @@ class Kafka:
         until = time.monotonic() + 30
         while any(self.read[each] < len(self.topic[each]) for each in self.topic) or self.queues.active:
             assert time.monotonic() < until
+            if crashes is not None and crashes.random() < 0.2:
+                self.move(crashes.randrange(2))
             self.turn(crash=crashes is not None and crashes.random() < 0.1)
             if crashes is None or crashes.random() < 0.5:
                 # turns are much faster than threads, so otherwise no inference would end before a crash
@@ -221,7 +230,9 @@ def fill(kafka: Kafka, chance: random.Random, count: int) -> tuple[Counter[tuple
 
 @pytest.mark.medium
 @pytest.mark.parametrize("seed", range(12))
-def test_each_request_is_answered_or_refused_once_and_in_order_through_crashes(models: ServedModels, seed: int) -> None:
+def test_each_request_is_answered_or_refused_once_and_in_order_through_crashes_and_moves(
+    models: ServedModels, seed: int
+) -> None:
     kafka, chance = Kafka(models, Drawn(seed)), random.Random(seed)
     answered, refused = fill(kafka, chance, 120)
     kafka.finish(crashes=chance)
@@ -703,6 +714,24 @@ def test_what_was_lost_to_another_owner_is_dropped(models: ServedModels) -> None
     kafka.stream.forget()
     assert not kafka.queues.active
     assert kafka.stream([]).records == []
+    kafka.queues.close()
+    assert not models.table.leases
+
+
+def test_a_partition_that_leaves_takes_its_requests_with_it_and_no_other_waits_anew(models: ServedModels) -> None:
+    kafka, pace = Kafka(models, Slow()), Slow()
+    kafka.queues.paces = pace
+    for number in range(4):
+        kafka.send(request(number, "slow"), partition=number % 2)
+    kafka.turn()
+    kafka.stream.forget([(TOPIC, 0)])
+    output = kafka.stream([])
+    assert kafka.queues._queues["slow"].positions.keys() == {1}
+    assert {partition for _, partition in output.notes} <= {1}
+    kafka.stream.forget([(TOPIC, 1)])
+    assert kafka.queues.active, "it is called again, to drop the queue"
+    kafka.stream([])
+    assert not kafka.queues.active
     kafka.queues.close()
     assert not models.table.leases
 

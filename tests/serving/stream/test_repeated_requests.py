@@ -109,6 +109,18 @@ def test_after_an_abort_or_a_move_only_what_is_committed_is_known() -> None:
     assert replica.committed.asked == [{0}, {0}]
 
 
+def test_only_a_partition_that_moved_is_read_back() -> None:
+    replica = Replica()
+    for partition in (0, 1):
+        replica.find("a", partitions=[partition])
+        replica.keep("a", partition=partition)
+    replica.committed.add("a", b"of the owner in between", replica.clock.seconds, partition=1)
+    replica.repeats.forget({1})
+    assert replica.answered("a") == b"delay a at 1e+06"
+    assert replica.answered("a", partition=1) == b"of the owner in between"
+    assert replica.committed.asked == [{0}, {1}, {1}]
+
+
 def test_a_model_that_gets_a_window_or_a_longer_one_is_read_back_and_the_answers_in_flight_stay() -> None:
     replica = Replica()
     replica.find("a")

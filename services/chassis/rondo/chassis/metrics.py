@@ -20,4 +20,7 @@ STREAM_RECORDS = Counter("rondo_stream_records", "Records that a stream read", [
 STREAM_BATCH_SECONDS = Histogram("rondo_stream_batch_seconds", "Time for one micro-batch, commit included", ["stream"])
 STREAM_LAG = Gauge("rondo_stream_lag_records", "Records between the end of the topic and the stream", ["stream"])
 STREAM_SKIPPED = Counter("rondo_stream_skipped_records", "Records that a follower fails on and skips", ["stream"])
+STREAM_REWRITES = Counter("rondo_stream_rewrites", "Micro-batches written again after a rebalance", ["stream"])
+STREAM_DROPS = Counter("rondo_stream_drops", "Micro-batches dropped because a partition moved", ["stream"])
+STREAM_REASSIGNMENTS = Counter("rondo_stream_reassignments", "Reassignments of partitions without owner", ["stream"])
 STREAM_RESTARTS = Counter("rondo_stream_restarts", "Restarts of a stream after a failure", ["stream"])

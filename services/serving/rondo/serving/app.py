@@ -155,7 +155,8 @@ def _bulk_stream(settings: Settings, versions: BulkVersions | None) -> list[Coro
     """Return the coroutines of the bulk stream. It has no check in `/readyz`, because live requests do not need it."""
     if versions is None:
         return []
-    return [ExactlyOnceStream(bulk_settings(settings), BulkStream(versions, lambda: datetime.now(UTC))).run()]
+    transform = BulkStream(versions, lambda: datetime.now(UTC))
+    return [ExactlyOnceStream(bulk_settings(settings), transform, cancel=transform.cancel).run()]
 
 
 @asynccontextmanager
@@ -181,7 +182,7 @@ def bulk_settings(settings: Settings) -> StreamSettings:
     """Return the settings of the bulk stream: one message at a time, and a small read-ahead.
 
     A message may have 65,536 rows, so even a row of a quarter of a second does not exceed the time of a turn. A replica
-    that joins or leaves waits for the slowest message of the others, at most for this time.
+    that joins or leaves does not wait for it.
     """
     return StreamSettings(
         settings.kafka, f"{settings.service}-bulk", settings.instance, (SCORES_REQUESTED,), dead_letters("serving"),

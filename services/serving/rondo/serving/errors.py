@@ -69,3 +69,7 @@ class RequestRefusedError(ServingError):
     def __init__(self, code: str, message: str, model: str | None = None, **facts: str | int) -> None:
         self.code, self.model, self.facts = code, model, facts
         super().__init__(message)
+
+
+class ScoringCancelledError(Exception):
+    """The output of a bulk message is not needed, because its partition has moved or the service stops."""

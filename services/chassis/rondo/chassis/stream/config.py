@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rondo.contracts.kafka_connection import KafkaConnection
 
+# The longest time between two polls, and the longest time that a rebalance waits for a member. The reading thread polls
+# while a transform or a commit is in progress, so only calls of the consumer and a revocation take time.
+_POLL_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class StreamSettings:
@@ -19,9 +23,8 @@ class StreamSettings:
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that time, and a record
     after a gap does not wait. After `hanging_after` seconds without a record, which must exceed `transaction_timeout`,
     the stream checks for a hanging transaction. A call of librdkafka that takes longer than `hung_after` seconds is
-    considered hung. A replica leaves the group if one transform takes longer than `turn_timeout` seconds. Its
-    micro-batch is then read again, and would take as long again. A rebalance waits for the slowest member, at most for
-    this time.
+    considered hung. A replica leaves the group some time after one transform takes longer than `turn_timeout` seconds.
+    Its micro-batch is then read again, and would take as long again. A rebalance does not wait for a transform.
     """
 
     kafka: KafkaConnection
@@ -33,7 +36,7 @@ class StreamSettings:
     max_bytes: int = 32 * 1024 * 1024
     linger: float = 0.02
     session_timeout: float = 10.0
-    transaction_timeout: float = 30.0
+    transaction_timeout: float = 10.0
     hanging_after: float = 35.0
     hung_after: float = 60.0
     turn_timeout: float = 300.0
@@ -50,13 +53,10 @@ class StreamSettings:
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            # A cooperative strategy is not used: a static member that dies between the two steps of a cooperative
-            # rebalance rejoins a group that looks stable, and its revoked partitions stay unassigned (seen on Kafka
-            # 4.3).
-            "partition.assignment.strategy": "range",
+            "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": int(self.session_timeout * 1000),
             # The default of librdkafka is an error if the session is longer.
-            "max.poll.interval.ms": int(max(self.turn_timeout, self.session_timeout) * 1000),
+            "max.poll.interval.ms": int(max(_POLL_SECONDS, self.session_timeout) * 1000),
             # A member learns of a rebalance from its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,

@@ -1,81 +1,76 @@
 """The exactly-once stream: output records and offsets of the input in one Kafka transaction (KIP-98, KIP-447).
 
 It uses confluent-kafka, which was measured and chosen over aiokafka: librdkafka fences a zombie by the metadata of the
-consumer group, and sends heartbeats on a separate thread. The stream reads and transforms on its own thread, so that
-inference and the event loop do not block each other, while another thread commits the previous micro-batch. Only the
-reading thread calls the consumer, and only the committing thread calls the producer.
+consumer group, and sends heartbeats on a separate thread. Three threads share the work. One reads, and only it calls
+the consumer. One transforms, so that a long inference delays no callback of a rebalance. One commits the previous
+micro-batch, and only it calls the producer.
 
-A rebalance is eager: the stream owns the partitions until the callback returns, so the callback waits for the
-micro-batch in flight. The metadata of the group is read together with the messages. Metadata that is read at the commit
-could belong to a later generation, or to no member, which the broker would not check.
+Rebalances are cooperative. The stream owns a partition until the callback of its revocation returns, so the callback
+waits for the micro-batch in flight. The metadata of the group is read together with the messages. Metadata that is read
+at the commit could belong to a later generation, or to no member, which the broker would not check. A micro-batch that
+is refused for its generation is written again with new metadata, which only the reading thread asks for, unless one of
+its partitions has left this replica since (`rebalance.py`). A micro-batch that lost a partition while it was
+transformed is dropped, and the messages of its other partitions are taken again.
 
-A failure aborts the transaction, and the stream starts again from the committed offsets. No output was visible, and no
-message is lost. A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
+Another failure aborts the transaction, and the stream starts again from the committed offsets. No output was visible,
+and no message is lost. A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import threading
 import time
-from operator import methodcaller
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message
 
 from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter, report_unprocessable
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
-from rondo.chassis.kafka_records import Record, place, readable
+from rondo.chassis.kafka_records import Record, place
+from rondo.chassis.stream.group_owners import GroupOwners
+from rondo.chassis.stream.group_reader import GroupReader, require_member
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
-from rondo.chassis.stream.micro_batch import MicroBatch, Writer
+from rondo.chassis.stream.micro_batch import FreshMetadata, MicroBatch, Writer
 from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
-from rondo.chassis.stream.offsets import lag
+from rondo.chassis.stream.offsets import ends, lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker, caused_by_content
+from rondo.chassis.stream.rebalance import PartitionsMovedError
 from rondo.chassis.stream.transactions import Transactions
 from rondo.chassis.stream.transform import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from rondo.chassis.stream.config import StreamSettings
+    from rondo.chassis.stream.rebalance import Partition
     from rondo.chassis.stream.transform import Notes, Transform
 
 log = logging.getLogger(__name__)
 # Without this logger librdkafka writes to standard error, and not as JSON.
 _LIBRARY_LOG = logging.getLogger("librdkafka")
-_KEY = methodcaller("key")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
-_IDLE_SECONDS = 0.5
-# The longest time of a poll while the transform may have output that no message causes.
-_ACTIVE_SECONDS = 0.02
 _LAG_SECONDS = 1.0
-# The time of one wait for messages while a commit is in progress.
-_COMMIT_LOOK_SECONDS = 0.002
-# The length of a slice of the linger time. The bytes of the micro-batch are counted after each slice. Slices by number
-# of messages would cost 60 us each, and are not needed: if messages wait, a call returns at most the prefetched ones.
-_SLICE_SECONDS = 0.02
 # The time that a rebalance waits for the micro-batch in flight. A commit that takes longer is fenced. It is less than
 # `max.poll.interval.ms`.
 _REVOKE_SECONDS = 8.0
+# The time of a transform or a commit after which the reading thread begins to run callbacks of rebalances. The pause of
+# the partitions drops what was read ahead, so quick micro-batches do without.
+_SERVE_AFTER_SECONDS = 0.25
+_SERVE_SECONDS = 0.1
 
 
 _HUNG = (
     "a call of librdkafka does not return, so the process exits: its supervisor restarts it, and messages that were not"
     " committed are read again"
 )
-
-
-class PartitionsMovedError(Exception):
-    """Partitions were revoked while a micro-batch was gathered. Their new owner reads the same messages."""
-
-    def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
-        self.partitions = sorted(partitions)
-        names = ", ".join(f"{topic}-{partition}" for topic, partition in self.partitions)
-        super().__init__(f"{names} moved to another replica, which reads the unanswered messages again")
 
 
 def end_process() -> None:
@@ -92,15 +87,17 @@ class ExactlyOnceStream:
         transform: Transform,
         backoff: Backoff | None = None,
         end_process: Callable[[], object] = end_process,
-        moved: Callable[[], object] = lambda: None,
+        moved: Callable[[Collection[Partition] | None], object] = lambda _: None,
         notes: Notes | None = None,
         max_records: Callable[[], int] | None = None,
+        cancel: Callable[[], object] = lambda: None,
     ) -> None:
-        """Set up the stream. `moved` is called before messages of partitions that may have had another owner.
+        """Set up the stream. `moved` is called with partitions that have, or may have had, another owner.
 
-        It is called on the transform's thread. `notes` is the transform if it has notes. The notes of a partition are
-        restored after `moved`. `max_records` returns the largest number of messages that the transform takes in time,
-        which is at least 1.
+        With None it means all of them. It is called before their next messages, and maybe during a call of the
+        transform. `notes` is the transform if it has notes. The notes of a partition are restored after `moved`.
+        `max_records` returns the largest number of messages that the transform takes in time, which is at least 1.
+        `cancel` is called during a call of the transform whose output will be dropped.
         """
         self._settings = settings
         self._transform = transform
@@ -109,17 +106,22 @@ class ExactlyOnceStream:
         self._moved = moved
         self._notes = notes
         self._max_records = max_records or (lambda: settings.max_records)
+        self._cancel = cancel
+        self._wake = threading.Event()
+        self._fresh = FreshMetadata(self._wake.set)
+        self._reader = GroupReader(
+            settings.linger, settings.max_bytes, self._leave, self._release, self._answer_writer
+        )  # fmt: skip
+        self._threads = ThreadPoolExecutor(1, "stream-transform")
         self._offsets = OffsetsWithMetadata(notes)
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
         self._stop = threading.Event()
-        self._last_turn = self._last_gathered = self._lag_measured = 0.0
+        self._last_turn = self._lag_measured = 0.0
         self._commits = 0
         self._poison = PoisonPillTracker()
-        self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._joined = False
         # It is set after the first turn as a member of the group, even without partitions, if there are more replicas
         # than partitions. Parts that can start later wait for it.
         self.polling = asyncio.Event()
@@ -128,6 +130,7 @@ class ExactlyOnceStream:
         """Stream until cancelled. At the end, finish the running transaction and leave the group."""
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
+        owners = asyncio.create_task(GroupOwners(self._settings).run())
         try:
             while not (await asyncio.wait([thread], timeout=_LOOK_SECONDS))[0]:
                 if self._transactions is not None and self._transactions.hung:
@@ -135,7 +138,11 @@ class ExactlyOnceStream:
                     self._end_process()
         finally:
             self._stop.set()
+            self._wake.set()
+            owners.cancel()
             await thread
+            await asyncio.wait([owners])
+            self._threads.shutdown()
 
     async def check(self) -> None:
         """Check for `/readyz`.
@@ -180,70 +187,66 @@ class ExactlyOnceStream:
     def _turn_until_stopped(self) -> None:
         settings = self._settings
         transactions = self._transactions = Transactions(settings, self._stop, _LIBRARY_LOG)
-        writer = self._writer = Writer(settings.name, transactions)
+        writer = self._writer = Writer(settings.name, transactions, self._fresh.request, self._wake.set)
         consumer = Consumer(settings.consumer_config(), logger=_LIBRARY_LOG)
-        self._offsets.forget()
-        self._moved()
+        self._forget()
         began = time.monotonic()
         hanging = HangingTransactionCheck(settings.hanging_after)
         try:
-            consumer.subscribe(list(settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            self._reader.start(consumer, settings.topics)
             while not self._stop.is_set():
                 self._turn(consumer, writer)
                 self._last_turn = time.monotonic()
-                self._trouble = hanging.trouble(consumer) if self._last_gathered < began else None
+                self._trouble = hanging.trouble(consumer) if self._reader.last_gathered < began else None
                 self._measure_lag(consumer)
-                if self._loop is not None and self._joined:
+                if self._loop is not None and self._reader.joined:
                     self._loop.call_soon_threadsafe(self.polling.set)
                     self._loop = None
         finally:
             try:
-                self._settle(writer)
+                self._settle(writer, serve=False)
             finally:
                 consumer.close()
                 writer.close()
 
-    def _gather(self, consumer: Consumer, writer: Writer) -> list[Message]:
-        """Read a micro-batch: wait for the first message, then take messages that arrive within the linger time.
-
-        While the previous micro-batch is being committed, and there is room, further messages are taken. A micro-batch
-        that is complete earlier would only wait for that commit, and later messages would wait for the next one.
-        """
-        self._revoked.clear()
-        messages = consumer.consume(1, _ACTIVE_SECONDS if self._active else _IDLE_SECONDS)
-        if messages:
-            until = self._last_gathered + self._settings.linger
-            size = self._poison.batch_size(min(self._max_records(), self._settings.max_records))
-            more, content, lingers = messages, 0, True
-            while len(messages) < size and (lingers or not writer.idle):
-                content += _bytes(more)  # not for messages that complete it: 4,000 keys take half a millisecond
-                if content >= self._settings.max_bytes:
-                    break
-                left = max(until - time.monotonic(), 0.0)
-                wait = min(left, _SLICE_SECONDS) if lingers else _COMMIT_LOOK_SECONDS
-                more = consumer.consume(size - len(messages), wait)
-                messages += more
-                lingers = lingers and left > wait
-            self._last_gathered = time.monotonic()
-        found = readable(messages)
-        # Revocations are delivered only inside `consume`, so none can occur between here and the next call.
-        if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
-            raise PartitionsMovedError(moved)
-        return found
-
-    def _on_assign(self, *_: object) -> None:
-        self._joined = True
-
-    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """Wait for the commit of the micro-batch in flight: the stream owns these partitions until this returns."""
-        if self._writer is not None and not self._writer.wait(_REVOKE_SECONDS):
-            log.warning("stream %s: a commit took longer than a rebalance waits", self._settings.name)
-        self._on_lost(_, partitions)
-
-    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._revoked.update((partition.topic, partition.partition) for partition in partitions)
+    def _forget(self) -> None:
+        """Forget all partitions, because what was not committed is dropped."""
         self._offsets.forget()
-        self._moved()
+        self._moved(None)
+
+    def _leave(self, partitions: Collection[Partition]) -> None:
+        self._offsets.leave(partitions)
+        self._moved(partitions)
+
+    def _release(self) -> None:
+        """Wait for the commit of the micro-batch in flight before partitions are released."""
+        if self._writer is not None and not self._wait(
+            lambda: self._writer is None or self._writer.idle, _REVOKE_SECONDS
+        ):
+            log.warning("stream %s: a commit took longer than a rebalance waits", self._settings.name)
+
+    def _answer_writer(self) -> None:
+        self._fresh.answer(self._reader)
+
+    def _wait(self, done: Callable[[], bool], seconds: float = math.inf, *, serve: float = 0.0) -> bool:
+        """Wait at most `seconds` until `done`, and answer the writer. Return whether it is done.
+
+        Callbacks of rebalances run meanwhile, for the first `serve` seconds, if that takes longer than a moment.
+        """
+        began = time.monotonic()
+        while True:
+            self._wake.clear()
+            if done():
+                return True
+            if (passed := time.monotonic() - began) >= seconds:
+                return False
+            pause = _SERVE_AFTER_SECONDS - passed
+            if passed < serve and (pause <= 0 or self._fresh.pending):
+                self._reader.serve()  # which answers the writer, too
+                pause = _SERVE_SECONDS
+            else:
+                self._answer_writer()
+            self._wake.wait(min(max(pause, _SERVE_SECONDS), seconds - passed))
 
     def _measure_lag(self, consumer: Consumer) -> None:
         if self._last_turn - self._lag_measured >= _LAG_SECONDS:
@@ -257,55 +260,105 @@ class ExactlyOnceStream:
         """
         if not self._poison.clean:
             self._settle(writer)  # the outcome decides which messages are read next
-        messages = self._gather(consumer, writer)
-        self._offsets.restore(consumer, messages)
+        size = self._poison.batch_size(min(self._max_records(), self._settings.max_records))
+        messages = self._reader.gather(size, idle=lambda: writer.idle, active=self._active)
+        positions = ends(messages)
+        partitions = {(each.topic, each.partition) for each in positions}
+        self._offsets.restore(consumer, partitions)
         if not messages:
             if not self._poison.clean and (assigned := consumer.assignment()):
                 self._poison.assigned({(each.topic, each.partition) for each in assigned})
             if not self._active:
                 self._settle(writer)
                 return
-        group = consumer.consumer_group_metadata()
-        if not consumer.memberid():
-            if not messages:
-                return
-            # The broker would not fence a commit without the metadata of a group member. The messages are dropped,
-            # because only another call of `consume` makes this consumer join again.
-            raise PartitionsMovedError({place(message)[:2] for message in messages})
+        group = self._reader.metadata()
+        if group is None:
+            require_member(group, messages)
+            return
         # Messages count from when they were gathered. Other output has no message, so the time of the last ones, which
         # may be minutes ago, says nothing about it.
-        began = self._last_gathered if messages else time.monotonic()
-        output = self._transformed(messages, writer)
+        began = self._reader.last_gathered if messages else time.monotonic()
+        read = self._reader.epochs(partitions)
+        known = self._reader.epochs({*partitions, *self._offsets.partitions})
+        output = self._transformed(messages, read, writer)
         self._settle(writer, output)
+        epochs = {each: known[each] for each in {*read, *output.notes}}
+        if left := self._reader.left(epochs):
+            self._drop(messages, output, epochs, left)
+            return
         if not messages and not output.records and not output.notes:
             return
-        offsets = self._offsets.after(messages, output.notes)
-        writer.submit(MicroBatch(messages, output, offsets, group, began))
+        offsets = self._offsets.after(positions, output.notes)
+        writer.submit(MicroBatch(messages, output, offsets, group, began, epochs))
+
+    def _drop(
+        self, messages: list[Message], output: Output, epochs: Mapping[Partition, int], left: Collection[Partition]
+    ) -> None:
+        """Drop a micro-batch some of whose partitions have left. The messages of the others are taken again."""
+        output.aborted()
+        self._forget()
+        self._reader.put_back(messages, epochs)
+        metrics.STREAM_DROPS.labels(self._settings.name).inc()
+        log.info("stream %s: %s", self._settings.name, PartitionsMovedError(left))
 
     @property
     def _active(self) -> bool:
         return self._notes is not None and self._notes.active
 
-    def _transformed(self, messages: list[Message], writer: Writer) -> Output:
-        """Return the output of a micro-batch. The output of a message that fails repeatedly is a dead letter."""
+    def _transformed(self, messages: list[Message], epochs: Mapping[Partition, int], writer: Writer) -> Output:
+        """Return the output of a micro-batch. The output of a message that fails repeatedly is a dead letter.
+
+        Where a partition of these `epochs` has left, the output is to be dropped, and may be empty.
+        """
         if not self._poison.clean and (poison := self._poison.poison(_places(messages))):
             return Output([self._dead_letter(messages[0], poison)])
-        try:
-            with panics_as_errors():
-                return self._transform(messages)
-        except Exception as error:
-            self._settle(writer)  # the previous micro-batch is not part of this failure
-            if messages and caused_by_content(error):
-                self._poison.failed(_places(messages), error)
-            raise
+        transforming = self._threads.submit(self._transform_on_thread, messages)
+        transforming.add_done_callback(lambda _: self._wake.set())
+        cancelled = False
 
-    def _settle(self, writer: Writer, behind: Output | None = None) -> None:
+        def done() -> bool:
+            nonlocal cancelled
+            if not cancelled and (self._stop.is_set() or self._reader.left(epochs)):
+                cancelled = True
+                self._cancel()
+            return transforming.done()
+
+        try:
+            self._wait(done, serve=self._settings.turn_timeout)
+        except BaseException:
+            self._cancel()
+            wait_for([transforming])  # its state must not change while the stream restarts
+            if transforming.exception() is None:
+                transforming.result().aborted()
+            raise
+        if (error := transforming.exception()) is None:
+            return transforming.result()
+        self._settle(writer)  # the previous micro-batch is not part of this failure
+        if self._reader.left(epochs):
+            return Output([])
+        if messages and caused_by_content(error):
+            self._poison.failed(_places(messages), error)
+        raise error
+
+    def _transform_on_thread(self, messages: list[Message]) -> Output:
+        with panics_as_errors():
+            return self._transform(messages)
+
+    def _settle(self, writer: Writer, behind: Output | None = None, *, serve: bool = True) -> None:
         """Wait for the micro-batch in flight and record its outcome. If this raises, the output `behind` it is dropped.
+
+        With `serve` callbacks of rebalances may run meanwhile.
 
         Raises:
             BaseException: the error that prevented its commit, or occurred after its commit.
 
         """
+        try:
+            self._wait(lambda: writer.idle, serve=math.inf if serve else 0.0)
+        except BaseException:
+            if behind is not None:
+                behind.aborted()
+            raise
         if (settled := writer.settle()) is None:
             return
         batch, error = settled
@@ -332,8 +385,3 @@ class ExactlyOnceStream:
 
 def _places(messages: Sequence[Message]) -> list[tuple[str, int, int]]:
     return [place(message) for message in messages]
-
-
-def _bytes(messages: Sequence[Message]) -> int:
-    """Return the size of the values and keys."""
-    return sum(map(len, messages)) + sum(map(len, filter(None, map(_KEY, messages))))

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from rondo.chassis.stream.offsets import ends, partitions
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
-    from confluent_kafka import Consumer, Message
+    from confluent_kafka import Consumer
 
     from rondo.chassis.stream.transform import Notes
 
@@ -38,12 +36,22 @@ class OffsetsWithMetadata:
         self._owed = False
 
     def forget(self) -> None:
-        """Forget all partitions. Some may have had another owner, and the transform has forgotten its notes."""
+        """Forget all partitions, because the transform has forgotten its notes."""
         self._known.clear()
         self._owed = True
 
-    def restore(self, consumer: Consumer, messages: Sequence[Message]) -> None:
-        """Give the transform the committed notes of new partitions, before the messages that were read from them.
+    def leave(self, partitions: Collection[Partition]) -> None:
+        """Forget partitions that have, or have had, another owner."""
+        for each in partitions:
+            self._known.pop(each, None)
+
+    @property
+    def partitions(self) -> Collection[Partition]:
+        """The partitions whose notes the transform has."""
+        return self._known.keys()
+
+    def restore(self, consumer: Consumer, read: Collection[Partition]) -> None:
+        """Give the transform the committed notes of new partitions, before the messages that were `read` from them.
 
         Raises:
             KafkaException: Kafka does not return the committed offsets of the partitions of these messages.
@@ -52,7 +60,7 @@ class OffsetsWithMetadata:
         if self._notes is None:
             return
         # Kafka returned the offset of a partition before its messages, so the transactions on it have ended.
-        if new := partitions(messages) - self._known.keys():
+        if new := set(read) - self._known.keys():
             self._restore(consumer, new, _ANSWER_SECONDS)
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
@@ -69,9 +77,8 @@ class OffsetsWithMetadata:
                 except KafkaException:
                     return  # it is requested again later, and needed only once messages arrive
 
-    def after(self, messages: Sequence[Message], changed: Mapping[Partition, str]) -> list[TopicPartition]:
-        """Return the offsets to commit, of each partition that has messages or a changed note."""
-        offsets = ends(messages)
+    def after(self, offsets: list[TopicPartition], changed: Mapping[Partition, str]) -> list[TopicPartition]:
+        """Return the offsets to commit: these, after the messages of a micro-batch, and those with a changed note."""
         if self._notes is None:
             return offsets
         for each in offsets:

@@ -21,12 +21,6 @@ def ends(messages: Sequence[Message]) -> list[TopicPartition]:
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
 
 
-def partitions(messages: Sequence[Message]) -> set[tuple[str, int]]:
-    """Return the topics and partitions of messages."""
-    found: set[Any] = set(zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True))
-    return found
-
-
 def lag(consumer: Consumer) -> int:
     """Return the number of records from a consumer's positions to the ends of partitions in the last fetch responses.
 

@@ -60,12 +60,18 @@ class Transactions:
         called = self._called
         return called is not None and time.monotonic() - called > self._hung_after
 
-    def abort(self) -> None:
-        """Abort the transaction. If Kafka does not answer, its timeout aborts it."""
+    def abort(self) -> bool:
+        """Abort the transaction. Return False if Kafka does not answer. Then its timeout aborts it."""
         try:
             self.producer.abort_transaction(_LOOK_SECONDS if self._stop.is_set() else _ABORT_SECONDS)
         except KafkaException as error:
             log.warning("the transaction could not be aborted, so the broker aborts it at its timeout: %s", error)
+            return False
+        return True
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next transaction, unless the stream stops."""
+        self._stop.wait(seconds)
 
     def _deliver(self) -> None:
         until = time.monotonic() + self._timeout

@@ -13,7 +13,7 @@ from rondo.contracts.events import logs, scores
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 from rondo.serving.bulk import copied_columns
 from rondo.serving.bulk.arrow_rows import BulkColumns
-from rondo.serving.errors import RequestRefusedError
+from rondo.serving.errors import RequestRefusedError, ScoringCancelledError
 from rondo.serving.inference.scoring import score
 from rondo.serving.outputs.schema import take_rows
 from rondo.serving.requests.event_times import invalid_event_time
@@ -21,7 +21,7 @@ from rondo.serving.requests.request_errors import no_prediction
 from rondo.serving.requests.validation import explain_row, invalid_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -40,11 +40,16 @@ _EXPLAINED = 1_000
 
 
 def answer(
-    version: LoadedVersion, batch: pa.RecordBatch, request: scores.ScoreRequest, now: datetime
+    version: LoadedVersion,
+    batch: pa.RecordBatch,
+    request: scores.ScoreRequest,
+    now: datetime,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> pa.RecordBatch:
     """Return a row for each row of a request, with its outputs or its error.
 
     Raises:
+        ScoringCancelledError: `is_cancelled` returned True before a slice.
         RequestRefusedError: no row can be scored, because the columns do not fit the features of the version, the rows
             and their answers take too much memory, or the entities or event times can't be read.
 
@@ -56,6 +61,8 @@ def answer(
     refused = _invalid_times(times, request.first_row, now)
     outputs = version.outputs.unanswerable(batch.num_rows)
     for start in range(0, batch.num_rows, _SLICE):
+        if is_cancelled():
+            raise ScoringCancelledError
         stop = min(start + _SLICE, batch.num_rows)
         refused |= _score_slice(version, columns, (start, stop), refused.keys(), outputs, now)
     return _batch(version, (entities, times), request, outputs, refused)

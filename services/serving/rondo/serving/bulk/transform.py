@@ -40,18 +40,25 @@ class BulkStream:
     versions: BulkVersions
     now: Callable[[], datetime]
     _prepared: threading.local = field(default_factory=threading.local)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, messages: Sequence[Message]) -> Output:
         """Return the answers of some messages.
 
         Raises:
             UnavailableError: the artifact store is unavailable. The messages are read again.
+            ScoringCancelledError: `cancel` was called meanwhile.
 
         """
+        self._cancelled.clear()
         self._lower_priority()
         answers = [made for message in messages if (made := self._answer(message.value())) is not None]
         counts = [(made.request, made.rows, made.refused) for made in answers]
         return Output([made.record for made in answers], partial(_count, counts))
+
+    def cancel(self) -> None:
+        """End the current call after its slice of some thousand rows. Another thread may call this."""
+        self._cancelled.set()
 
     def _answer(self, value: bytes | None) -> _Answer | None:
         try:
@@ -62,7 +69,7 @@ class BulkStream:
             log.error("a message of %s is skipped: %s", scores.SCORES_REQUESTED, error)  # noqa: TRY400
             return None
         try:
-            made = answer(self.versions.of(request), batch, request, self.now())
+            made = answer(self.versions.of(request), batch, request, self.now(), self._cancelled.is_set)
         except (VersionRefusedError, RequestRefusedError) as error:
             about = request.answer_metadata() | {scores.ERROR: error.code, scores.MESSAGE: str(error)}
             made = pa.RecordBatch.from_pylist([], schema=pa.schema([], metadata=about))

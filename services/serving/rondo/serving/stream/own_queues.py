@@ -65,6 +65,8 @@ class OwnQueues:
     _changed: set[int] = field(default_factory=set)
     _moved: set[int] = field(default_factory=set)
     _stale: bool = False
+    # Partitions that have left. Another thread may add some.
+    _left: list[Collection[int]] = field(default_factory=list)
     # The number of messages of the last micro-batch. A queue that reads fewer at a time would never catch up.
     _passed_messages: int = 0
     _measured: float = 0.0
@@ -72,9 +74,15 @@ class OwnQueues:
     def __post_init__(self) -> None:
         self._runs = QueueRuns(self.backoff)
 
-    def forget(self) -> None:
-        """Drop all state before the next messages, because a micro-batch was aborted or partitions may have moved."""
-        self._stale = True
+    def forget(self, partitions: Collection[int] | None = None) -> None:
+        """Drop the state of partitions before the next messages, because they may have, or have had, another owner.
+
+        With None drop all state, because a micro-batch was aborted.
+        """
+        if partitions is None:
+            self._stale = True
+        else:
+            self._left.append(partitions)
 
     def restore(self, notes: Mapping[tuple[str, int], tuple[int, str]]) -> None:
         self._drop_stale()
@@ -198,6 +206,8 @@ class OwnQueues:
         return {model: queue.positions[partition] for model, queue in queues if partition in queue.positions}
 
     def _drop_stale(self) -> None:
+        while self._left:
+            self._drop(set(self._left.pop()))
         if not self._stale:
             return
         self._stale = False
@@ -207,10 +217,34 @@ class OwnQueues:
         self._changed, self._moved = set(), set()
         self._runs.take_changed()
 
-    def _close(self, queue: ModelQueue) -> None:
+    def _drop(self, partitions: set[int]) -> None:
+        """Drop the state of partitions, which their next owner restores."""
+        for queue in list(self._queues.values()):
+            if not (left := partitions & queue.positions.keys()):
+                continue
+            if queue.running is not None and any(place(each)[1] in left for each in queue.running.messages):
+                # Its answers can't be committed without those of the other partitions.
+                kept = [each for each in queue.running.messages if place(each)[1] not in left]
+                self._cancel(queue)
+                queue.put_back(kept)
+            queue.leave(left)
+            if not queue.positions:
+                self._close(queue)
+        for each in partitions:
+            self._ends.pop(each, None)
+        self._changed -= partitions
+        self._moved -= partitions
+        self._runs.leave(partitions)
+
+    def _cancel(self, queue: ModelQueue) -> None:
+        """Drop the run of a queue, if it has one."""
         if queue.running is not None:
             queue.running.inference.cancel()
             queue.running.inference.add_done_callback(queue.running.dropped)
+            queue.running = None
+
+    def _close(self, queue: ModelQueue) -> None:
+        self._cancel(queue)
         queue.requests.close()
         del self._queues[queue.model]
         metrics.QUEUE_SECONDS.labels(queue.model).set(0)

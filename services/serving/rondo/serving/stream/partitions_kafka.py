@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from rondo.chassis.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from confluent_kafka import Message
 
@@ -51,6 +51,14 @@ class Partitions:
     def number(self, topic: str, partition: int) -> int:
         """Return the partition of `topic` for messages of the partition `partition`. Errors are those of `of`."""
         return partition % self._count_of(topic)
+
+    def known(self, topic: str, partitions: Collection[int]) -> set[int] | None:
+        """Return the partitions of `topic` for messages of these partitions. None if Kafka was not asked for them yet.
+
+        This does not wait for Kafka.
+        """
+        count = self._counts.get(topic)
+        return None if count is None else {partition % count for partition in partitions}
 
     def _count_of(self, topic: str) -> int:
         if topic not in self._counts:

@@ -118,6 +118,10 @@ class QueueRuns:
         changed, self._changed = self._changed, set()
         return changed
 
+    def leave(self, partitions: set[int]) -> None:
+        """Forget partitions that have left this replica."""
+        self._changed -= partitions
+
     def close(self) -> None:
         self._threads.shutdown()
 

@@ -1,9 +1,10 @@
 """Finds the earlier answers of repeated requests, in the same partition and within the window of the model.
 
 Answers are kept by model and id. They are added before their micro-batch is committed, because the next micro-batch is
-only committed if this one was. After an abort, and if a partition may have had another owner, all kept answers are
-dropped. Committed answers are then read back from the topic of answers before the next lookup. The time of an answer is
-its `made_at`, which a repeated answer repeats, so answers that are read back expire at the same time as kept ones.
+only committed if this one was. All kept answers are dropped after an abort, and those of a partition if it may have had
+another owner. Committed answers are then read back from the topic of answers before the next lookup. The time of an
+answer is its `made_at`, which a repeated answer repeats, so answers that are read back expire at the same time as kept
+ones.
 """
 
 from __future__ import annotations
@@ -99,10 +100,18 @@ class RepeatedRequests:
         self._threads = ThreadPoolExecutor(_THREADS, "read-back")
         self._windows: Mapping[str, float] = {}
         self._stale = False
+        # Partitions that have left. Another thread may add some.
+        self._left: list[Collection[int]] = []
 
-    def forget(self) -> None:
-        """Read answers back before the next request, because a micro-batch was aborted or partitions may have moved."""
-        self._stale = True
+    def forget(self, partitions: Collection[int] | None = None) -> None:
+        """Read the answers of partitions back before the next request, because they may have had another owner.
+
+        With None read all of them back, because a micro-batch was aborted.
+        """
+        if partitions is None:
+            self._stale = True
+        else:
+            self._left.append(partitions)
 
     @property
     def windows(self) -> Mapping[str, float]:
@@ -210,6 +219,10 @@ class RepeatedRequests:
         self._threads.shutdown()
 
     def _missing(self, model: str, windows: Mapping[str, float], partitions: Collection[int]) -> set[int]:
+        while self._left:
+            for each in self._left.pop():
+                self._partitions.pop(each, None)
+                self._readings.pop(each, None)
         if self._stale:
             # A later abort belongs to the previous micro-batch. It drops the results of this one, too.
             self._stale = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.stream.transform import Output
+from rondo.contracts.events.predictions import PredictionMade
 from rondo.serving.inference.several_models import SeveralModels
 from rondo.serving.stream.chunk import split_by_key_size
 from rondo.serving.stream.chunk_answers import ChunkAnswers
@@ -19,7 +20,7 @@ from rondo.serving.stream.queue_answers import QueueAnswers
 from rondo.serving.stream.telemetry import StreamTelemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
     from rondo.serving.stream.repeated_requests import RepeatedRequests
     from rondo.serving.stream.telemetry import BatchReport
 
-# Below the transaction timeout, because a micro-batch may wait this long for a pending deployment.
+# The longest wait of a micro-batch for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
 # The longest wait for the previous output. It is only needed when a model gets a deduplication window.
 _COMMIT_SECONDS = 10.0
-# The time of the inference of one micro-batch without queues. A rebalance waits for it, and `/readyz` for six of them.
+# The time of the inference of one micro-batch without queues. `/readyz` waits for six of them. A micro-batch that loses
+# a partition meanwhile is scored again.
 _TURN_SECONDS = 5.0
 # The time for which the models of a micro-batch are expected in the next ones.
 _RECENT_SECONDS = 60.0
@@ -126,11 +128,19 @@ class PredictionStream:
         paces = [self.queues.paces.rows(models[model], _TURN_SECONDS) for model in recent or models]
         return max(min(paces, default=_UNKNOWN), 1)
 
-    def forget(self) -> None:
-        """Read committed answers back before the next messages, because partitions may have moved."""
+    def forget(self, moved: Collection[tuple[str, int]] | None = None) -> None:
+        """Drop the state of partitions before their next messages, because they may have, or have had, another owner.
+
+        With None drop all state, because a micro-batch was aborted. Another thread may call this.
+        """
         # The order matters, because answers of a queue are kept only while their partitions are known.
-        self.queues.forget()
-        self.repeats.forget()
+        if moved is None:
+            self.queues.forget()
+            self.repeats.forget()
+            return
+        partitions = {partition for _, partition in moved}
+        self.queues.forget(partitions)
+        self.repeats.forget(self.partitions.known(PredictionMade.topic, partitions))
 
     def _follow(self, windows: Mapping[str, float]) -> None:
         """Set the windows of this micro-batch.
