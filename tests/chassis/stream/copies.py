@@ -56,10 +56,10 @@ class Copy:
 class Topics:
     """Two topics that only this test uses."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
+    def __init__(self, bootstrap: str, partitions: int = 4) -> None:
+        self.bootstrap, self.name, self.partitions = bootstrap, uuid4().hex[:8], partitions
         self.source, self.target = f"source-{self.name}", f"target-{self.name}"
-        topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
+        topics = [Topic(name, "test", (), "", partitions=partitions) for name in (self.source, self.target)]
         chassis_kafka.create_topics(KafkaConnection(bootstrap), [*topics, BY_NAME[PREDICTIONS_FAILED]])
 
     def fill(self, count: int) -> None:
@@ -73,7 +73,7 @@ class Topics:
 
         After a minute it returns the records so far, because a failing test must end.
         """
-        return self._read(self.target, 4, count, lambda _: True)
+        return self._read(self.target, self.partitions, count, lambda _: True)
 
     def dead_letters(self, count: int) -> list[Any]:
         """Return the dead letters of this test's source, in the same way."""

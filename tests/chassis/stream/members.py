@@ -66,6 +66,11 @@ class Member:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def thaw(self) -> None:
+        """Let it continue after SIGSTOP, if it has not been killed since."""
+        if self.is_running:
+            self.signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """Stop it gracefully, and return its exit code."""
         self.signal(signal.SIGTERM)
@@ -107,7 +112,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if given.die_at_revocation:
-        GroupReader.on_revoke = lambda *_: os._exit(os.EX_SOFTWARE)  # type: ignore[assignment,method-assign]
+        GroupReader.on_revoke = lambda *_: os._exit(os.EX_SOFTWARE)  # type: ignore[method-assign]
     settings = StreamSettings(
         KafkaConnection(given.bootstrap), given.group, given.name, (given.source,), PREDICTIONS_FAILED,
         max_records=1_000, session_timeout=SESSION_SECONDS,
