@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rondo.monitor.evidence.component_sums import DETECTORS
-from rondo.monitor.evidence.detector_figures.count_blocks import (
+from rondo.monitor.evidence.block_figures.count_blocks import (
     CountBlock,
     CountBlocks,
     OpenCountBlock,
     kept_rows,
     rows_of_block,
 )
-from rondo.monitor.evidence.detector_figures.figure_tests import BLOCKS_OF_REFERENCE, detector_of, figure_component
+from rondo.monitor.evidence.block_figures.figure_tests import BLOCKS_OF_REFERENCE, detector_of, figure_component
+from rondo.monitor.evidence.component_sums import DETECTORS
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.evidence.verdicts import verdicts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
 from rondo.monitor.user_detectors.block_figures import SampledBlock
 from rondo.monitor.user_detectors.process_runtime import DetectorProcess
 

@@ -96,7 +96,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-_BY_EVIDENCE = ("drift", "performance", "slices", "quality", "detectors")
+_BY_EVIDENCE = ("drift", "performance", "slices", "quality", "detectors", "fairness")
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

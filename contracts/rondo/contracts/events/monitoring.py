@@ -73,6 +73,7 @@ GROUP_NAMES = {
     "outputs": "predictions",
     "loss": "performance",
     "slices": "slices",
+    "gaps": "gaps",
     "detectors": "own detectors",
 }
 # Name and number format for people of each statistic that is not a metric.
@@ -99,6 +100,8 @@ _WRITTEN = {
     StatisticName.REPEATED_FEATURES: ("repeated features", ".1%"),
     StatisticName.FAILED_ROWS: ("failed rows", ".1%"),
     StatisticName.VOLUME: ("requests", ",.0f"),
+    StatisticName.SELECTION_RATE_GAP: ("selection rate gap", "+.1%"),
+    StatisticName.ACCURACY_GAP: ("accuracy gap", "+.1%"),
 }
 
 

@@ -19,7 +19,8 @@ class StatisticName(StrEnum):
     clock, both in seconds. `skew` is the share of rows whose value was published differently than it was served.
     `repeated_requests` is the share of requests with the entity and event time of an earlier request,
     `repeated_features` the share of those with the features of an earlier request. `failed_rows` is the share of rows
-    for which a model gives no prediction, and `volume` the number of requests. The others are metrics, named as in the
+    for which a model gives no prediction, and `volume` the number of requests. `selection_rate_gap` and `accuracy_gap`
+    are the rate of one group minus that of another. The others are metrics, named as in the
     gates of a spec.
 
     Unknown: shown by its name. In a finding it counts as evidence.
@@ -61,6 +62,8 @@ class StatisticName(StrEnum):
     REPEATED_FEATURES = "repeated_features"
     FAILED_ROWS = "failed_rows"
     VOLUME = "volume"
+    SELECTION_RATE_GAP = "selection_rate_gap"
+    ACCURACY_GAP = "accuracy_gap"
 
 
 class ColumnStatisticName(StrEnum):
@@ -179,10 +182,11 @@ class AlertKind(StrEnum):
     `no_verdict`: the inputs can't be judged after a week and twice the expected time, or after as many rows as the
     version was trained on. `no_performance_verdict`: the losses can't be judged after that. `coverage`: many requests
     count in no window. `detectors`: a user's own detector shows a change. `no_detector_verdict`: such a detector has no
-    figures of blocks, so it can't show one. `silence`, `no_outcomes`, `stale`, `skew`, `repeated_requests`,
-    `repeated_features`, `failed_rows` and `volume` are as in `QualityProblem`. `detector_failed`: a user's own detector
-    reports nothing for a window. `canary` and `shadow`: the requests or answers of such a version differ from its own
-    training. `undecided_rollout`: a rollout waits for the decision of a person.
+    figures of blocks, so it can't show one. `fairness`: the gap between two groups has changed. `silence`,
+    `no_outcomes`, `stale`, `skew`, `repeated_requests`, `repeated_features`, `failed_rows` and `volume` are as in
+    `QualityProblem`. `detector_failed`: a user's own detector reports nothing for a window. `canary` and `shadow`: the
+    requests or answers of such a version differ from its own training. `undecided_rollout`: a rollout waits for the
+    decision of a person.
 
     Unknown: shown as it is.
     """
@@ -197,6 +201,7 @@ class AlertKind(StrEnum):
     DETECTOR_FAILED = "detector_failed"
     DETECTORS = "detectors"
     NO_DETECTOR_VERDICT = "no_detector_verdict"
+    FAIRNESS = "fairness"
     CANARY = "canary"
     SHADOW = "shadow"
     SILENCE = "silence"

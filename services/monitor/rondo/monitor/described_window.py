@@ -39,8 +39,9 @@ def described_window(
 
 
 def take_outcomes(evidence: ModelEvidence, version: int, reference: Reference, period: CountedPeriod) -> None:
-    """Add the losses of a closed window to its version's evidence: those of all rows, and those of slices."""
+    """Add the losses of a closed window to its version's evidence: those of all rows and of slices, and gaps."""
     counts, length = period.counts, period.end - period.start
     bucket, part = length // len(counts.loss_rows), length // counts.slices.parts
     evidence.take_losses(version, reference, period.start, bucket, counts.loss_rows, counts.loss_sums)
     evidence.take_slices(version, reference, period.start, part, counts.slices.loss_rows, counts.slices.loss_sums)
+    evidence.take_gaps(version, reference, period.start, part, counts.slices.loss_rows, counts.slices.rate_sums)

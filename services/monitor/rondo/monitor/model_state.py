@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+    from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
@@ -102,6 +102,7 @@ class ModelState:
         """
         self.spec = spec
         self.evidence.name_detectors(spec.monitor.alarm_detectors)
+        self.evidence.watch_gaps(spec.gates.fairness.by if spec.gates.fairness else None)
         ended = [] if spec.monitor.alarm_detectors else self._without_detectors()
         if self.tumbling is None or self.tumbling.fits(spec):
             return ended

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _RATE = "selection_rate"
 # Groups that not every model has.
-_OPTIONAL = ("slices", "detectors")
+_OPTIONAL = ("slices", "gaps", "detectors")
 
 
 def metrics(windows: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from rondo.contracts.events.monitoring import (
     described,
     described_harm,
 )
-from rondo.contracts.vocabularies import EstimateMethod, Harm, Severity, StatisticName, WindowRole
+from rondo.contracts.vocabularies import AlertKind, EstimateMethod, Harm, Severity, StatisticName, WindowRole
 from rondo.monitor.estimates.estimator import ASSUMPTION
 from rondo.monitor.estimates.expected_harm import ExpectedHarm
 from rondo.monitor.windows.tumbling import to_time
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from rondo.monitor.history.closed_window import ClosedWindow, WindowBins
 
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
+_NEXT_OF_GAPS = (
+    "It starts no training. `rondo drift` shows the rates of the groups; `rondo train` makes a candidate, which "
+    "`gates.fairness` checks."
+)
 _MAX_LISTED = 5
 # An event has at most 1 MiB. A statistic takes up to 250 bytes of it, and its category up to 1,500 more.
 _MAX_STATISTICS, _MAX_STATISTICS_BYTES = 3_000, 900_000
@@ -187,6 +191,17 @@ def warning(
         raised_at=at,
     )
     return Announcement(alert, f"{alert.alert_id}-raised")
+
+
+def changed_gaps(subject: Subject, alarms: Sequence[Alarm], at: datetime) -> Announcement:
+    """Build the alert that gaps between groups have changed, the strongest evidence first."""
+    change = alarms[0].change
+    since, earliest, latest = (to_time(each) for each in (change.since, change.earliest, change.latest))
+    detail = (
+        f"{listed([statistic_of(each) for each in alarms])}; most likely since {since:%Y-%m-%d %H:%M} UTC "
+        f"(between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M}). {_NEXT_OF_GAPS}"
+    )
+    return warning(subject, AlertKind.FAIRNESS, "the gap between groups has changed", detail, at)
 
 
 def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcement:

@@ -18,7 +18,7 @@ from rondo.monitor.alerts.alarms import NOT_ENOUGH, PART_OF_DRIFT, EvidenceAlarm
 from rondo.monitor.alerts.finding_kinds import FINDING_KINDS, by_kind, has_range
 from rondo.monitor.estimates.expected_harm import ExpectedHarm, expected_loss
 from rondo.monitor.estimates.reliance import order_of, reliance
-from rondo.monitor.evidence.component_sums import DETECTORS, INPUT_GROUPS, LOSS, SLICES
+from rondo.monitor.evidence.component_sums import DETECTORS, GAPS, INPUT_GROUPS, LOSS, SLICES
 from rondo.monitor.evidence.verdicts import note_judged
 from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 from rondo.monitor.statistics.slice_figures import group_gaps
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from rondo.monitor.statistics.slice_figures import SliceFigures
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
+_NO_GAP = "no change of a gap is evident, or the spec names no groups in `gates.fairness` any more"
 SuspicionSource = Literal["losses", "expected_harm"]
 
 
@@ -65,7 +66,8 @@ class VersionAlarms:
     """The alarms of a version by kind. `unjudged` has the ids of the open alerts that something can't be judged.
 
     Its keys are `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses, and `detector_failed` and
-    `no_detector_verdict` for users' detectors. `suspicions` are those that have been published.
+    `no_detector_verdict` for users' detectors. `fairness` is there, too: a changed gap has an alert and no finding.
+    `suspicions` are those that have been published.
     """
 
     by_kind: dict[FindingKind, EvidenceAlarm] = field(
@@ -125,6 +127,9 @@ class VersionAlarms:
         published += self._found(("performance", "slices"), losses, subject, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found and self._is_due("losses", end):
             published.append(findings.suspected(subject, suspicion.found, end))
+        gaps = list(evidence.alarms(rate, [GAPS]))
+        alert = findings.changed_gaps(subject, gaps, end) if gaps else None
+        published += self._open_or_resolve(AlertKind.FAIRNESS.value, subject, alert, end, _NO_GAP)
         published += self._user_detectors(subject, closed.failures, end)
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Watchable = NumericProfile | CategoricalProfile
 
 
-Group = Literal["inputs", "outputs", "loss", "slices", "detectors"]
+Group = Literal["inputs", "outputs", "loss", "slices", "detectors", "gaps"]
 GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
 """The groups that have a third of the false-alarm rate each. Slices share the third of the loss."""
 INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
@@ -43,7 +43,9 @@ SLICES: Group = "slices"
 """The losses of slices. The rows of each slice are a subset of the rows of the other groups."""
 DETECTORS: Group = "detectors"
 """The figures of users' detectors. They have an equal share of the false-alarm rate where the spec names some."""
-EVERY_GROUP: tuple[Group, ...] = (*GROUPS, SLICES, DETECTORS)
+GAPS: Group = "gaps"
+"""The gaps between the groups of `gates.fairness`. With the loss and the slices they share the third of the loss."""
+EVERY_GROUP: tuple[Group, ...] = (*GROUPS, SLICES, GAPS, DETECTORS)
 UNCOVERED = "uncovered"
 """The component of a loss that is 1 if the outcome is outside of the interval."""
 TOO_LOW, TOO_HIGH = "too low", "too high"
@@ -51,7 +53,8 @@ TOO_LOW, TOO_HIGH = "too low", "too high"
 _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
           "unseen": StatisticName.UNSEEN, OUT_OF_RANGE: StatisticName.OUT_OF_RANGE, LOSS: StatisticName.LOSS,
           UNCOVERED: StatisticName.INTERVAL_COVERAGE, TOO_LOW: StatisticName.CALIBRATION,
-          TOO_HIGH: StatisticName.CALIBRATION}  # fmt: skip
+          TOO_HIGH: StatisticName.CALIBRATION, "selection_rate": StatisticName.SELECTION_RATE_GAP,
+          "accuracy": StatisticName.ACCURACY_GAP}  # fmt: skip
 
 
 # A user's figure may have any size, and means of blocks are on a grid of a millionth. Compressed figures keep their
@@ -70,7 +73,7 @@ class Component:
 
     `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss
     and for the coverage of intervals. With a `value` it covers only the rows where the column has that value (a slice).
-    The `value` of a detector's figure is its name.
+    The `value` of a detector's figure is its name, and that of a gap are its groups and its rate.
     `at` is its index in the sums of its group, or of its slice.
     """
 
@@ -92,6 +95,8 @@ class Component:
         """The category whose share the component is, or the value of its slice."""
         if self.group == DETECTORS:
             return None
+        if self.group == GAPS:
+            return (self.value or "").rpartition(", ")[0]
         return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else self.value
 
     def reported(self, mean: float) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rondo.monitor.evidence.block_figures.group_gaps import PartsOfSlices
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS
 from rondo.monitor.evidence.open_buckets import BucketArrays, BucketedRows, OpenBuckets, added_up
 from rondo.monitor.evidence.staged_test import Buckets
@@ -33,13 +34,21 @@ class ModelEvidence:
     """The evidence so far in `versions`, and the buckets that still accept rows in `open`.
 
     `late` counts the rows that arrived after the end of their step. They count in the figures of their window alone.
-    `detectors` are those of the user's own that take part in the alarm.
+    `detectors` are those of the user's own that take part in the alarm, and gaps between the groups of the column
+    `fairness` are watched.
     """
 
     versions: dict[int, VersionEvidence] = field(default_factory=dict)
     open: OpenBuckets = field(default_factory=OpenBuckets)
     late: int = 0
     detectors: tuple[str, ...] = ()
+    fairness: str | None = None
+
+    def watch_gaps(self, column: str | None) -> None:
+        """Watch the gaps between the groups of a column, or no gaps, of all versions."""
+        self.fairness = column
+        for each in self.versions.values():
+            each.watch_gaps(column)
 
     def name_detectors(self, detectors: Sequence[str]) -> None:
         """Let these detectors of the user's own take part in the alarms about all versions."""
@@ -52,6 +61,7 @@ class ModelEvidence:
         if version not in self.versions:
             self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
             self.versions[version].name_detectors(self.detectors)
+            self.versions[version].watch_gaps(self.fairness)
         return self.versions[version]
 
     def close(self, version: int, reference: Reference, upto: int, lengths: Lengths) -> Iterator[ClosedStep]:
@@ -124,6 +134,17 @@ class ModelEvidence:
         evidence, starts = self.of(version, reference), window + length * np.arange(rows.shape[1], dtype=np.int64)
         for number, each in enumerate(reference.profile.slices):
             evidence.take_slice(each.column, each.value, Buckets(starts, rows[number], sums[number][:, None], length))
+
+    def take_gaps(
+        self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
+        sums: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        """Take the rates of the slices of a closed window by its parts of `length` microseconds.
+
+        `rows` has the shape `[slices, parts]`, and `sums` `[slices, rates, parts]`.
+        """
+        starts = window + length * np.arange(rows.shape[1], dtype=np.int64)
+        self.of(version, reference).take_gaps(reference, PartsOfSlices(starts, length, rows, sums))
 
     def snapshot(self, version: int | None) -> ModelEvidence:
         """Return the evidence about a version without open buckets. Rows that are taken later do not change it."""

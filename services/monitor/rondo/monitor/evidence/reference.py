@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.slices import Slices
 from rondo.monitor.estimates.estimator import Estimator
+from rondo.monitor.evidence.block_figures.group_gaps import rates_of
 from rondo.monitor.evidence.component_sums import ComponentSums
 from rondo.monitor.evidence.window_lengths import Density
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Reference:
     """The bins, the reference's counts in them, the components of the evidence, and the estimators.
 
-    `digest` is that of the version's artifact. It seeds the evidence, so that versions are independent. `estimator` is
+    `digest` is that of the version's artifact. It seeds the evidence, so that versions are independent. `rates` are
+    those whose gaps between slices are counted, see `group_gaps.RATES`. `estimator` is
     None where the trainer has written no calibration.
     """
 
@@ -35,6 +37,7 @@ class Reference:
     counts: NDArray[np.int64]
     components: ComponentSums
     slices: Slices
+    rates: tuple[str, ...] = ()
     estimator: Estimator | None = None
 
     @classmethod
@@ -42,7 +45,8 @@ class Reference:
         binning = Binning.of(profile)
         components, estimator = ComponentSums.of(profile, binning), Estimator.of(profile, binning)
         slices = Slices.of(profile.slices)
-        return cls(digest, profile, binning, binning.reference(profile), components, slices, estimator)
+        counts, rates = binning.reference(profile), rates_of(profile.task) if profile.slices else ()
+        return cls(digest, profile, binning, counts, components, slices, rates, estimator)
 
     @property
     def task(self) -> FittedTask:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
+from rondo.monitor.evidence.block_figures.figure_tests import BLOCKS_OF_REFERENCE
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
-from rondo.monitor.evidence.component_sums import DETECTORS, EVERY_GROUP, SLICES
-from rondo.monitor.evidence.detector_figures.figure_tests import BLOCKS_OF_REFERENCE
+from rondo.monitor.evidence.component_sums import DETECTORS, EVERY_GROUP, GAPS, SLICES
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 from rondo.monitor.evidence.version_evidence import Taken
 
@@ -34,11 +34,11 @@ _SHORTEST_WAIT = 7 * 86_400_000_000
 class Verdict:
     """A statement of whether a column of a group can be judged.
 
-    `column` is None for the loss, and `value` is that of a slice, or the name of a detector's figure. `taken` describes
-    the live rows of the group, of the slice, or of the figure. `rows` of about `needed` live rows have been taken,
-    including those that have extended the reference. A block has `block` rows. `extending` is true if the reference is
-    too short, and live rows extend it. `out_of_reach` is true if it is so much too short that waiting does not help.
-    `evidence` is the largest of the column's components. It and the `threshold` are logarithms.
+    `column` is None for the loss, and `value` is that of the component. `taken` describes the live rows of the group,
+    the slice or the figure. `rows` of about `needed` live rows have been taken, including those that have extended
+    the reference. A block has `block` rows. `extending` is true if the reference is too short, and live rows extend it.
+    `out_of_reach` is true if it is so much too short that waiting does not help. `evidence` is the largest of the
+    column's components. It and the `threshold` are logarithms.
     """
 
     group: Group
@@ -146,7 +146,7 @@ def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken)
     """Yield the verdict on each column of a test. The columns share its blocks."""
     before = taken.rows - sum(test.counts) - test.open.rows
     reference = test.test.reference
-    if watched.group == DETECTORS and not test.test.live:
+    if watched.group in {DETECTORS, GAPS} and not test.test.live:
         # The first figures become the reference.
         before, reference = BLOCKS_OF_REFERENCE * test.block, BLOCKS_OF_REFERENCE
     # A stage has its share of the false-alarm rate. A stage that began after 1,000 blocks has half of them from the

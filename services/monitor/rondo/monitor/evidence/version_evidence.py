@@ -7,7 +7,8 @@ depend on each other. Columns with the same length of blocks share a test, which
 Where the spec names detectors of the user's own that take part, they are a fourth group, and each group has a quarter.
 The detectors have equal parts of theirs.
 
-Where slices are watched, they get half of the losses' third. Each slice has a test with blocks of its rows.
+Where slices are watched, they get half of the losses' third. Each slice has a test with blocks of its rows. Where gaps
+between groups are watched, too, slices and gaps have half of that half each.
 """
 
 from __future__ import annotations
@@ -22,10 +23,19 @@ import numpy as np
 from rondo.chassis.profiles.seeded_draws import by_counter
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
+from rondo.monitor.evidence.block_figures.count_blocks import CountBlocks, rows_of_block
+from rondo.monitor.evidence.block_figures.figure_tests import (
+    BlockSpan,
+    detector_of,
+    figure_component,
+    with_figure,
+)
+from rondo.monitor.evidence.block_figures.group_gaps import OpenGap, pairs_of, rows_of_gap
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import (
     DETECTORS,
     EVERY_GROUP,
+    GAPS,
     GROUPS,
     INPUT_GROUPS,
     LOSS,
@@ -34,14 +44,13 @@ from rondo.monitor.evidence.component_sums import (
     TOO_LOW,
     UNCOVERED,
     Component,
+    compressed,
     places_of,
     reference_blocks,
     row_range,
     watched_columns,
     watched_components,
 )
-from rondo.monitor.evidence.detector_figures.count_blocks import CountBlocks, rows_of_block
-from rondo.monitor.evidence.detector_figures.figure_tests import detector_of, figure_component, with_figure
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
@@ -53,8 +62,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, SliceReference
+    from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
+    from rondo.monitor.evidence.block_figures.group_gaps import PartsOfSlices
     from rondo.monitor.evidence.component_sums import Group, Watchable
-    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
     from rondo.monitor.evidence.open_buckets import BucketArrays
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.staged_test import Change
@@ -78,8 +88,8 @@ class Watched:
     def rows_of(self) -> str:
         """The key in `VersionEvidence.taken` of the rows that these components take: their group, or their slice."""
         first = self.components[0]
-        if first.group == DETECTORS:
-            return f"{DETECTORS}/{first.column}/{first.value}"
+        if first.group in {DETECTORS, GAPS}:
+            return f"{first.group}/{first.column}/{first.value}"
         return slice_key(first.column or "", first.value) if first.value is not None else first.group
 
     @cached_property
@@ -159,8 +169,8 @@ class Taken:
         first = self.first if self.rows else int(buckets.starts[0])
         return Taken(self.rows + int(buckets.rows.sum()), first, int(buckets.starts[-1]) + buckets.length)
 
-    def with_rows(self, block: CountBlock) -> Taken:
-        return Taken(self.rows + block.block, self.first if self.rows else block.start, block.end)
+    def with_rows(self, block: BlockSpan) -> Taken:
+        return Taken(self.rows + block.rows, self.first if self.rows else block.start, block.end)
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,8 @@ class VersionEvidence:
     `predicted` counts the predictions over time. `loss_bounds` bound the mean loss, where the reference has losses.
     `judged_since` is the end of the window or step, in microseconds, since which all columns of a group can be judged.
     `due` is when a group that lacks rows is due, see `verdicts.note_judged`. `detectors` are those of the user's own
-    that take part by the spec, and `blocks` are the counts of rows that they get.
+    that take part by the spec, and `blocks` are the counts of rows that they get. `fairness` is the column whose gaps
+    are watched by the spec, and `gaps` are their open blocks.
     """
 
     watched: list[Watched]
@@ -210,6 +221,8 @@ class VersionEvidence:
     due: dict[Group, int] = field(default_factory=dict)
     detectors: tuple[str, ...] = ()
     blocks: CountBlocks = field(default_factory=CountBlocks)
+    fairness: str | None = None
+    gaps: tuple[OpenGap, ...] = ()
 
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
@@ -300,18 +313,40 @@ class VersionEvidence:
         judged, due = dict(self.judged_since), dict(self.due)
         return VersionEvidence(
             watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due, self.detectors,
-            self.blocks.snapshot(),
+            self.blocks.snapshot(), self.fairness, self.gaps,
         )  # fmt: skip
 
     def name_detectors(self, detectors: tuple[str, ...]) -> None:
         """Let these detectors of the user's own take part, and discard the evidence of others."""
         self.detectors = detectors
-        over = [each for each in self.watched if each.group == DETECTORS and each.family not in detectors]
+        self._discard([each for each in self.watched if each.group == DETECTORS and each.family not in detectors])
+        if not detectors:
+            self.blocks = CountBlocks()
+
+    def watch_gaps(self, column: str | None) -> None:
+        """Watch the gaps between the groups of a column, and discard the evidence of others."""
+        self.fairness = column
+        self._discard([each for each in self.watched if each.group == GAPS and each.components[0].column != column])
+        self.gaps = tuple(each for each in self.gaps if each.pair.column == column)
+
+    def _discard(self, over: Sequence[Watched]) -> None:
         if over:
             self.watched = [each for each in self.watched if each not in over]
             self.taken = {key: each for key, each in self.taken.items() if key not in {one.rows_of for one in over}}
-        if not detectors:
-            self.blocks = CountBlocks()
+
+    def take_gaps(self, reference: Reference, parts: PartsOfSlices) -> None:
+        """Take the rates of slices of a closed window."""
+        pairs = pairs_of(reference.profile, self.fairness)
+        if not pairs or not reference.rates or parts.sums.shape[1] != len(reference.rates):
+            return
+        if not self.gaps:
+            block = rows_of_gap(reference.profile)
+            self.gaps = tuple(OpenGap(pair, block, reference.rates) for pair in pairs)
+        taken = [each.take(parts, reference.digest) for each in self.gaps]
+        self.gaps = tuple(after for after, _ in taken)
+        for gap in (gap for _, complete in taken for gap in complete):
+            for rate, figure in gap.gaps.items():
+                self._take_figure(reference.digest, gap.pair.component(rate), figure, gap.span)
 
     def take_counts(self, buckets: BucketArrays, length: int, reference: Reference) -> None:
         """Take buckets of `length` microseconds as counts by bin of all columns, for users' detectors.
@@ -336,22 +371,26 @@ class VersionEvidence:
 
         The figures that it has of the first block of a column are watched, so that their number does not grow.
         """
-        mine = {each.components[0]: each for each in self.watched if each.family == detector}
+        mine = {each.components[0] for each in self.watched if each.family == detector}
         begun = {component.column for component in mine}
         for (column, key), figure in figures.items():
             component = figure_component(detector, column, key)
-            watched = mine.get(component)
-            if watched is None and column in begun:
-                continue
-            seed = by_counter(f"{digest}/{DETECTORS}/{column}/{component.name}")
-            before = watched.state if watched else None
-            assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
-            state = with_figure(before, seed, figure, block)
-            if watched is None:
-                watched = Watched((component,), state)
-                self.watched.append(watched)
-            watched.state = state
-            self.taken[watched.rows_of] = self.taken.get(watched.rows_of, Taken()).with_rows(block)
+            if component in mine or column not in begun:
+                span = BlockSpan(block.start, block.end, block.block)
+                self._take_figure(digest, component, float(compressed(np.array(figure))), span)
+
+    def _take_figure(self, digest: str, component: Component, figure: float, block: BlockSpan) -> None:
+        """Take the figure of a block. The first one begins the test of its component."""
+        watched = next((each for each in self.watched if each.components[0] == component), None)
+        before = watched.state if watched else None
+        assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
+        seed = by_counter(f"{digest}/{component.group}/{component.column}/{component.value}")
+        state = with_figure(before, seed, figure, block)
+        if watched is None:
+            watched = Watched((component,), state)
+            self.watched.append(watched)
+        watched.state = state
+        self.taken[watched.rows_of] = self.taken.get(watched.rows_of, Taken()).with_rows(block)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:
         """Record the rows of a step that begins at `start`, by bin of their prediction, shape `[bins]`."""
@@ -372,7 +411,7 @@ class VersionEvidence:
         """Return the threshold of each family of tests in these groups, see `Watched.family` and `threshold`."""
         found = self._by_family(groups)
         return {
-            family: naming_threshold(_evidence(members), self._level(members[0].group, false_alarm_rate))
+            family: naming_threshold(self._evidence(members), self._level(members[0].group, false_alarm_rate))
             for family, members in found.items()
         }
 
@@ -389,15 +428,27 @@ class VersionEvidence:
         share = false_alarm_rate / (len(GROUPS) + (1 if self.detectors else 0))
         if group == DETECTORS:
             return share / max(1, len(self.detectors))
-        shared = group in {LOSS, SLICES} and self.count(SLICES) > 0
-        return share / (2 if shared else 1)
+        if group in {LOSS, SLICES, GAPS} and self.count(SLICES) > 0:
+            share /= 2
+        return share / (2 if group in {SLICES, GAPS} and self._gaps else 1)
+
+    @property
+    def _gaps(self) -> int:
+        """The number of gaps, also of those that have no block yet."""
+        return sum(len(each.rates) for each in self.gaps)
+
+    def _evidence(self, watched: Sequence[Watched]) -> NDArray[np.float64]:
+        """Return the evidence of each component of a family. Gaps without a block have none yet."""
+        found = np.concatenate([each.state.evidence for each in watched])
+        absent = self._gaps - len(found) if watched[0].group == GAPS else 0
+        return np.append(found, np.zeros(max(0, absent)))
 
     def strength(self, false_alarm_rate: float) -> float:
         """Return the logarithm of the largest evidence as a share of what the first alarm of its family needs."""
         found = (
             float(evidence.max()) - np.log(len(evidence) / self._level(members[0].group, false_alarm_rate))
             for members in self._by_family(EVERY_GROUP).values()
-            if len(evidence := _evidence(members))
+            if len(evidence := self._evidence(members))
         )
         return float(max(found, default=-np.inf))
 
@@ -408,10 +459,6 @@ class VersionEvidence:
             mine = [each for each in self.watched if each.group == group]
             found = [alarm for each in mine for alarm in _alarms(each.components, each.state, thresholds[each.family])]
             yield from sorted(found, key=lambda alarm: -alarm.evidence)
-
-
-def _evidence(watched: Sequence[Watched]) -> NDArray[np.float64]:
-    return np.concatenate([each.state.evidence for each in watched])
 
 
 def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold: float) -> Iterator[Alarm]:

@@ -21,7 +21,14 @@ _NEVER_ENDS = "2200-01-01T00:00:00Z"
 # An end that is in the future by Alertmanager's clock would not resolve the alert.
 _MAX_CLOCK_SKEW = timedelta(minutes=1)
 # The kinds of alerts that evidence of the false-alarm rate opens.
-BY_EVIDENCE = (AlertKind.DRIFT, AlertKind.PERFORMANCE, AlertKind.SLICES, AlertKind.QUALITY, AlertKind.DETECTORS)
+BY_EVIDENCE = (
+    AlertKind.DRIFT,
+    AlertKind.PERFORMANCE,
+    AlertKind.SLICES,
+    AlertKind.QUALITY,
+    AlertKind.DETECTORS,
+    AlertKind.FAIRNESS,
+)
 # A model and its version, None for alerts about all requests.
 Version = tuple[str, int | None]
 _UNKNOWN: Mapping[Version, bool] = {}

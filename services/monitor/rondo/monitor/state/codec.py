@@ -59,7 +59,7 @@ _WINDOWS = pa.schema(
         ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
         ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
         ("slices", pa.string()), ("slice_outcomes", _COUNTS), ("slice_loss_rows", _COUNTS),
-        ("slice_loss_sums", pa.list_(pa.float64())),
+        ("slice_loss_sums", pa.list_(pa.float64())), ("slice_rate_sums", _COUNTS),
         ("prediction_edges", pa.list_(pa.float32())), ("prediction_sums", pa.list_(pa.float64())),
         ("period", pa.string()), ("end", pa.int64()),
     ]
@@ -304,6 +304,7 @@ def _counts(counts: WindowCounts) -> dict[str, object]:
         "slice_outcomes": counts.slices.outcomes.ravel(),
         "slice_loss_rows": counts.slices.loss_rows.ravel(),
         "slice_loss_sums": counts.slices.loss_sums.ravel(),
+        "slice_rate_sums": counts.slices.rate_sums.ravel(),
         "prediction_edges": counts.predicted.edges,
         "prediction_sums": counts.predicted.sums.ravel(),
     }
@@ -316,7 +317,11 @@ def _decoded_slices(task: FittedTask, row: Mapping[str, Any]) -> SliceCounts:
     # In a checkpoint of an earlier release a window has one part.
     parts = len(row["slice_loss_rows"]) // number if number else 1
     rows, sums = np.array(row["slice_loss_rows"], np.int64), np.array(row["slice_loss_sums"], np.float64)
-    return SliceCounts(Slices(columns), outcomes, rows.reshape(number, parts), sums.reshape(number, parts))
+    # An earlier release has counted no rates.
+    rates = np.array(row.get("slice_rate_sums") or [], np.int64)
+    each = rates.size // (number * parts) if number else 0
+    losses = rows.reshape(number, parts), sums.reshape(number, parts)
+    return SliceCounts(Slices(columns), outcomes, *losses, rates.reshape(number, each, parts))
 
 
 def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from rondo.monitor.estimates.loss_bounds import LossBounds
 from rondo.monitor.estimates.prediction_history import PredictionHistory
+from rondo.monitor.evidence.block_figures.count_blocks import CountBlock, CountBlocks, OpenCountBlock
+from rondo.monitor.evidence.block_figures.group_gaps import OpenGap, Pair
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
-from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock, CountBlocks, OpenCountBlock
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
 from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
@@ -33,7 +34,7 @@ _STORED = pa.schema(
 Row = dict[str, Any]
 # Fields of `VersionEvidence`. Each is in a row of its own.
 _TIMES_BY_GROUP = ("judged_since", "due")
-_COUNT_BLOCKS = ("open count block", "count block")
+_BLOCKS = ("open count block", "count block", "open gap")
 
 
 def encode_evidence(evidence: ModelEvidence) -> pa.Table:
@@ -56,8 +57,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
             evidence.versions[version] = VersionEvidence([], None, {key: Taken(**each) for key, each in fields.items()})
-        elif what in _COUNT_BLOCKS:
-            _add_block(evidence.versions[version].blocks, fields, np.frombuffer(arrays[0], np.int64))
+        elif what in _BLOCKS:
+            _add_block(evidence.versions[version], what, fields, arrays)
         elif what == "loss bounds":
             evidence.versions[version].loss_bounds = LossBounds(**fields)
         elif what in _TIMES_BY_GROUP:
@@ -79,6 +80,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
 def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     yield _row(version, "version", {key: asdict(taken) for key, taken in evidence.taken.items()})
     yield from _block_rows(version, evidence.blocks)
+    for gap in evidence.gaps:
+        yield _row(version, "open gap", asdict(gap) | {"pair": gap.pair})
     if evidence.loss_bounds is not None:
         yield _row(version, "loss bounds", asdict(evidence.loss_bounds))
     for what in _TIMES_BY_GROUP:
@@ -115,12 +118,24 @@ def _block_rows(version: int, blocks: CountBlocks) -> Iterable[Row]:
         yield _row(version, "count block", fields, each.counts)
 
 
-def _add_block(blocks: CountBlocks, fields: Mapping[str, Any], counts: NDArray[np.int64]) -> None:
-    columns = tuple(fields["columns"])
-    if "end" in fields:
-        blocks.complete.append(CountBlock(columns, fields["block"], fields["start"], fields["end"], counts))
+def _open_gap(fields: Mapping[str, Any]) -> OpenGap:
+    column, first, second, values = fields["pair"]
+    pair, sums = Pair(column, first, second, tuple(values)), fields["sums"]
+    found = None if sums is None else (tuple(sums[0]), tuple(sums[1]))
+    return OpenGap(pair, fields["block"], tuple(fields["rates"]), fields["start"], tuple(fields["rows"]), found)
+
+
+def _add_block(evidence: VersionEvidence, what: str, fields: Mapping[str, Any], arrays: list[bytes]) -> None:
+    if what == "open gap":
+        evidence.gaps += (_open_gap(fields),)
+        return
+    columns, counts = tuple(fields["columns"]), np.frombuffer(arrays[0], np.int64)
+    if what == "count block":
+        block = CountBlock(columns, fields["block"], fields["start"], fields["end"], counts)
+        evidence.blocks.complete.append(block)
     else:
-        blocks.open.append(OpenCountBlock(columns, fields["block"], counts, fields["start"], fields["rows"]))
+        open_ = OpenCountBlock(columns, fields["block"], counts, fields["start"], fields["rows"])
+        evidence.blocks.open.append(open_)
 
 
 def _learning_fields(learning: Learning) -> dict[str, object]:

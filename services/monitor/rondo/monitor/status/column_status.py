@@ -32,7 +32,7 @@ class ColumnStatus(Value):
     """The status of a column of the champion. `column` is None for the loss of the predictions.
 
     With a `value` it is about the loss of a slice: the rows where the column has that value. A missing value is "". In
-    the group `detectors` it is the name of a figure of a user's detector.
+    the group `detectors` it is the name of a figure of a user's detector, and in `gaps` two groups and a rate.
     `judged` is true if there are enough rows for a change to be evident. Otherwise there are `rows` of about `needed`
     rows, and the others are expected at `expected`. If the column is `out_of_reach`, too many rows are missing to wait
     for. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at `threshold`. An alarm
@@ -144,5 +144,6 @@ def _words(statistic: Statistic) -> str:
         case StatisticName.SHARE:
             return f"share of {statistic.category} {before:.1%} before, {now:.1%} now"
         case name:
-            form = ".1%" if name in list(StatisticName) else ".4g"
+            is_gap = name in {StatisticName.SELECTION_RATE_GAP, StatisticName.ACCURACY_GAP}
+            form = "+.1%" if is_gap else ".1%" if name in list(StatisticName) else ".4g"
             return f"{name.replace('_', ' ')} {before:{form}} before, {now:{form}} now"

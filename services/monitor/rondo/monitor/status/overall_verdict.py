@@ -8,7 +8,7 @@ from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
 from rondo.contracts.vocabularies import Harm
 from rondo.monitor.alerts.no_verdict import names
-from rondo.monitor.evidence.component_sums import DETECTORS, INPUT_GROUPS, SLICES
+from rondo.monitor.evidence.component_sums import DETECTORS, GAPS, INPUT_GROUPS, SLICES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,6 @@ def overall_verdict(
     loss = next((each for each in columns if each.group == "loss"), None)
     changed = [each for each in columns if each.changed and each.group in INPUT_GROUPS]
     slices = [each for each in columns if each.changed and each.group == SLICES]
-    own = [each for each in columns if each.changed and each.group == DETECTORS]
     whole = f"{model} (version {version})"
     if loss is not None and loss.changed:
         also = f"; {_what(changed, columns)} {_has(changed)} changed, too" if changed else ""
@@ -64,13 +63,24 @@ def overall_verdict(
         sentence = f"{_what(changed, columns)} of {whole} {_has(changed)} changed, {_since(changed)}, {but}."
         sentence += _expectation(expected) if expected else ""
         return OverallVerdict(state="changed", sentence=sentence[0].upper() + sentence[1:])
+    return _by_blocks(whole, columns) or _unchanged(whole, columns, no_verdict)
+
+
+def _by_blocks(whole: str, columns: Sequence[ColumnStatus]) -> OverallVerdict | None:
+    """Return the verdict if gaps between groups, or figures of the user's own detectors, have changed."""
+    gaps = [each for each in columns if each.changed and each.group == GAPS]
+    own = [each for each in columns if each.changed and each.group == DETECTORS]
+    if gaps:
+        more = f" and {len(gaps) - 1} more gaps" if len(gaps) > 1 else ""
+        sentence = f"The gap between groups of {whole} has changed, {_since(gaps)}: {gaps[0].name}{more}."
+        return OverallVerdict(state="changed", sentence=sentence)
     if own:
         figures = f"{own[0].name}{f' and {len(own) - 1} more figures' if len(own) > 1 else ''}"
         sentence = (
             f"Your own detector shows a change of {whole}, {_since(own)}: {figures}. No other evidence shows one."
         )
         return OverallVerdict(state="changed", sentence=sentence)
-    return _unchanged(whole, columns, no_verdict)
+    return None
 
 
 _HARM = {
@@ -92,9 +102,9 @@ def _expectation(expected: ExpectedHarm) -> str:
 
 
 def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
-    # A slice or a detector's figure that can't be judged is listed with the columns that are not judged. It does not
-    # make the others less certain.
-    columns = [each for each in columns if each.group not in {SLICES, DETECTORS}]
+    # A slice, a gap or a detector's figure that can't be judged is listed with the columns that are not judged. It does
+    # not make the others less certain.
+    columns = [each for each in columns if each.group not in {SLICES, GAPS, DETECTORS}]
     never = [each.column for each in columns if each.out_of_reach]
     if no_verdict is None and never:
         is_nothing = not any(each.judged for each in columns)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rondo.monitor.evidence.detector_figures.count_blocks import kept_rows
+from rondo.monitor.evidence.block_figures.count_blocks import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
+    from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
     from rondo.monitor.evidence.reference import Reference
 
 # The blocks of a request, if they have few columns, and the columns of all blocks. A request has a time limit, and the

@@ -11,19 +11,17 @@ whether a block has one is a function of the block as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.component_sums import DETECTORS, Component, compressed
+from rondo.monitor.evidence.component_sums import DETECTORS, Component
 from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from rondo.monitor.evidence.detector_figures.count_blocks import CountBlock
 
 BLOCKS_OF_REFERENCE = 10
 """The number of the first figures, among which the next ones are ranked."""
@@ -41,15 +39,23 @@ def detector_of(component: Component) -> str:
     return f"{module}:{kind.partition('.')[0]}"
 
 
-def with_figure(state: StagedTest | None, seed: str, figure: float, block: CountBlock) -> StagedTest:
+class BlockSpan(NamedTuple):
+    """A block with a figure: from `start` to `end` in microseconds, with `rows` rows."""
+
+    start: int
+    end: int
+    rows: int
+
+
+def with_figure(state: StagedTest | None, seed: str, figure: float, block: BlockSpan) -> StagedTest:
     """Return the test with the figure of the next block. `state` is None before the first one. It may be changed."""
-    value = float(on_grid(compressed(np.array(figure))))
+    value = float(on_grid(np.array(figure)))
     if state is None:
-        return _reference(seed, [value], block.block)
+        return _reference(seed, [value], block.rows)
     if not state.test.live and state.test.reference < BLOCKS_OF_REFERENCE:
-        return _reference(seed, [*state.test.means[0].tolist(), value], block.block)
-    starts, rows = np.array([block.start], np.int64), np.array([block.block], np.int64)
-    state.take(Buckets(starts, rows, np.array([[value * block.block]]), block.end - block.start))
+        return _reference(seed, [*state.test.means[0].tolist(), value], block.rows)
+    starts, rows = np.array([block.start], np.int64), np.array([block.rows], np.int64)
+    state.take(Buckets(starts, rows, np.array([[value * block.rows]]), block.end - block.start))
     return state
 
 
