@@ -53,6 +53,14 @@ MISTAKES = {
             "without it, and `monitor.detectors` reports it. Remove it"
         ),
     ),
+    "a run length that is a time": (
+        "0.01}",
+        "0.01, run_length: 365d}",
+        (
+            "line 13: `monitor.run_length`: '365d' is not a number of rows: multiply the rows of a day by the days, "
+            "such as 1000000"
+        ),
+    ),
     "an alarm by a misspelt class": (
         "0.01}",
         "0.01, alarm_detectors: [Entropy]}",

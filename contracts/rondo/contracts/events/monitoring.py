@@ -37,7 +37,8 @@ class Statistic(Value):
     counts as a finding, and None if the figure alone decides nothing. `p_value` is the probability of such a figure if
     nothing has changed. `e_value` is the evidence that something has changed (Vovk and Wang, Annals of Statistics
     2021). If nothing has changed, the probability that it exceeds `e_threshold` at any time is below this figure's
-    share of the false-alarm rate. `category` is the category whose share the figure is. For the loss of a slice it is
+    share of the false-alarm rate. With `monitor.run_length` of a spec it is the sum of an e-detector, counted in rows.
+    `category` is the category whose share the figure is. For the loss of a slice it is
     the value of `feature`, and "" where that value is missing.
     """
 

@@ -37,6 +37,13 @@ def _number(value: object) -> object:
     return value
 
 
+def _rows(value: object) -> object:
+    if isinstance(value, str):
+        message = f"{value!r} is not a number of rows: multiply the rows of a day by the days, such as 1000000"
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError with its place
+    return value
+
+
 def _sorted(params: dict[Text, Any]) -> dict[str, Any]:
     return dict(sorted(params.items()))
 
@@ -51,6 +58,8 @@ DEFAULT_TRIGGERS = (TriggerKind.DRIFT.value, TriggerKind.PERFORMANCE.value)
 MAX_DEDUPLICATION = timedelta(days=7)
 # The detectors divide their share of the false-alarm rate equally.
 MAX_ALARM_DETECTORS = 8
+# With fewer rows a version would be reported within its first blocks.
+LEAST_RUN_LENGTH, MOST_RUN_LENGTH = 1_000, 10**12
 # Each member of an ensemble takes memory in serving, and time at each prediction.
 MAX_MEMBERS = 10
 # The order of the parameters has no meaning, so it must not change the digest.
@@ -291,6 +300,15 @@ class Monitor(SpecSection):
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """The probability that a version is reported as drifted or degraded at any time while it serves, although nothing
     has changed. It covers all features, the predictions and the losses together."""
+    # Left out of the canonical JSON if it is None, so that specs without it keep their digest.
+    run_length: Annotated[
+        Annotated[Annotated[int, Field(ge=LEAST_RUN_LENGTH, le=MOST_RUN_LENGTH)], BeforeValidator(_rows)] | None,
+        Field(exclude_if=lambda rows: rows is None),
+    ] = None
+    """In place of the rate for evidence about the champion: the mean number of rows until a version is reported,
+    although nothing has changed, is at least this. It suits versions that serve for very long, because the evidence for
+    a change does not have to be larger the later the change comes (docs/detectors.md). `false_alarm_rate` then holds
+    for all else."""
     window: PositiveDuration | None = None
     """The length of the windows whose figures are reported. It affects no decision, except that the outcomes of a
     window become evidence when the window closes. The default follows from the density of the training rows in event
@@ -318,6 +336,16 @@ class Monitor(SpecSection):
     labels: WantedLabels | None = None
     """A limit on requests for outcomes. Without it the monitor requests none, and applications send all outcomes that
     they have."""
+
+    @property
+    def evidence_rate(self) -> float:
+        """The rate from which the thresholds of the evidence follow.
+
+        With a run length it is the probability of a report for each row, halved for the stages of a test. The
+        probability of a report within n rows is then n / 2 run lengths at most, so the mean number of rows until a
+        report is a run length at least.
+        """
+        return self.false_alarm_rate if self.run_length is None else 1 / (4 * self.run_length)
 
     @model_validator(mode="before")
     @classmethod

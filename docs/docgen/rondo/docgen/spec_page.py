@@ -180,6 +180,7 @@ serving:
   deduplicate: 10m
 monitor:
   false_alarm_rate: 0.01
+  run_length: 10000000
   labels: {{budget_per_day: 50}}
   detectors: [psi, jensen_shannon, wasserstein, missing]
   alarm_detectors: ["my_detectors.entropy:Entropy"]

@@ -103,6 +103,13 @@ class ModelState:
         self.spec = spec
         self.evidence.name_detectors(spec.monitor.alarm_detectors)
         self.evidence.watch_gaps(spec.gates.fairness.by if spec.gates.fairness else None)
+        if self.evidence.begin_by(run_length=spec.monitor.run_length is not None):
+            return self._apply_windows(spec) + self._resolve_alarms(
+                "the spec has another kind of false-alarm rate, so its evidence starts again"
+            )
+        return self._apply_windows(spec)
+
+    def _apply_windows(self, spec: ModelSpec) -> list[Announcement]:
         ended = [] if spec.monitor.alarm_detectors else self._without_detectors()
         if self.tumbling is None or self.tumbling.fits(spec):
             return ended
@@ -385,7 +392,7 @@ class ModelState:
 
     def _subject(self, evidence: VersionEvidence) -> Subject:
         assert self.champion is not None and self.spec is not None  # noqa: S101, PT018 - else nothing is looked at
-        rate = self.spec.monitor.false_alarm_rate
+        rate = self.spec.monitor.evidence_rate
         return Subject(self.model, self.champion.version, rate, evidence.taken["loss"].rows)
 
     def _windows(self, reference: Reference) -> TumblingWindows:

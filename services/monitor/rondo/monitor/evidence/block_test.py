@@ -4,6 +4,13 @@ If the blocks are exchangeable, the ranks are independent and uniform, for any d
 blocks (Vovk, "Testing randomness online", Statistical Science 2021). The bets on them are then a martingale. By Ville's
 inequality the evidence reaches 1/a at any time with probability at most a, however often one looks.
 
+With `run_length` the evidence is that of an e-detector: the sum of the bets on all starts, without weights (Shin,
+Ramdas, Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", New England Journal of
+Statistics in Data Science 2024, arXiv 2203.03532). Each bet is a martingale that begins with 1, so without a change the
+expected sum after n blocks is n at most, also at a random time. By Markov's inequality it has reached c within n blocks
+with probability n / c at most. So the mean number of blocks until it reaches c is c / 2 at least. The bets are those of
+Shiryaev and Roberts. Of the starts only those of geometric ages are summed, which makes the sum smaller.
+
 A live block may have a few rows more than a block of the reference. The means of a rare value are then on two grids: 1
 of 42 rows is always below 1 of 40, and such ranks are not uniform. So the test ranks the mean plus a random fraction of
 the amount that one row changes it by. Among blocks of equal rows this breaks ties at random, as the test requires
@@ -56,13 +63,14 @@ class BlockTest:
     """The means of all blocks, the reference's `reference` blocks first, shape `[components, blocks]`.
 
     `scores` are the normal scores of the live blocks' ranks, shape `[components, live blocks]`. `seed` decides ties. In
-    a `one_sided` test only larger means count as a change. `normal` components, shape `[components]`, also bet on the
-    means themselves. `resolution`, shape `[components]`, is the largest amount by which one row can change a mean. With
-    0 the means themselves are ranked.
+    a `one_sided` test only larger means count as a change. `run_length` is the form of the evidence. `normal`
+    components, shape `[components]`, also bet on the means themselves. `resolution`, shape `[components]`, is the
+    largest amount by which one row can change a mean. With 0 the means themselves are ranked.
     """
 
     seed: str
     one_sided: bool
+    run_length: bool
     normal: NDArray[np.bool_]
     resolution: NDArray[np.float64]
     reference: int
@@ -83,6 +91,7 @@ class BlockTest:
         normal: NDArray[np.bool_],
         *,
         one_sided: bool,
+        run_length: bool = False,
         resolution: NDArray[np.float64] | float = 0.0,
     ) -> BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
@@ -92,7 +101,7 @@ class BlockTest:
         ranked = reference + jitter
         room = GrowingColumns.of(reference), GrowingColumns.of(scores), GrowingColumns.of(ranked)
         ranking, sums = Ranking.of(ranked), CumulatedSums.of(reference)
-        return cls(seed, one_sided, normal, each, blocks, reference, scores, room, ranking, sums)
+        return cls(seed, one_sided, run_length, normal, each, blocks, reference, scores, room, ranking, sums)
 
     @property
     def live(self) -> int:
@@ -142,8 +151,8 @@ class BlockTest:
         new = ndtri(ranks)
         scores, sums = self._room[1].with_columns(self.live, new), self._sums.with_blocks(known, new, means)
         return BlockTest(
-            self.seed, self.one_sided, self.normal, self.resolution, self.reference, room.upto(known + number),
-            scores.upto(self.live + number), (room, scores, ranked), ranking, sums,
+            self.seed, self.one_sided, self.run_length, self.normal, self.resolution, self.reference,
+            room.upto(known + number), scores.upto(self.live + number), (room, scores, ranked), ranking, sums,
         )  # fmt: skip
 
     def _ranking_of(self, values: NDArray[np.float64], new: int) -> Ranking:
@@ -161,7 +170,7 @@ class BlockTest:
         """Return the natural logarithm of the evidence of each of these components. It is 0 before any live block."""
         if not self.live:
             return np.zeros(len(self.means[which]))
-        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), which))
+        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(self._starts(self.live), which))
         return np.asarray(np.where(self.normal[which], np.maximum(by_rank, by_mean) - np.log(2), by_rank))
 
     def may_exceed(self, least: NDArray[np.float64], looks: Sequence[int]) -> NDArray[np.bool_]:
@@ -170,7 +179,7 @@ class BlockTest:
         Each number is at least 1. `least` has the shape `[components]`, and the result `[components, looks]`. The
         computation takes a fraction of the time of `evidence`, and most looks find no component.
         """
-        at = [(self.reference + live, _starts(live)) for live in looks]
+        at = [(self.reference + live, self._starts(live)) for live in looks]
         return self._sums.may_exceed(least, at, self.normal, one_sided=self.one_sided)
 
     def growing_looks(self, least: NDArray[np.float64], since: int) -> dict[int, NDArray[np.bool_]]:
@@ -193,13 +202,16 @@ class BlockTest:
 
     def _change_point(self, component: int) -> ChangePoint:
         starts = np.arange(1, self.live + 1)
-        considered = Starts.of(starts, self.live)
+        considered = Starts.of(starts, self.live, equal=self.run_length)
         by_rank, by_mean = (terms[0] for terms in self._terms(considered, slice(component, component + 1)))
         terms = np.maximum(by_rank, by_mean) if self.normal[component] else by_rank
         shares = np.exp(terms - np.logaddexp.reduce(terms))
         order = np.argsort(-shares, kind="stable")
         held = starts[order[: int(np.searchsorted(np.cumsum(shares[order]), _INTERVAL_MASS)) + 1]]
         return ChangePoint(int(starts[order[0]]), int(held.min()), int(held.max()))
+
+    def _starts(self, live: int) -> Starts:
+        return _starts(live, equal=self.run_length)
 
     def _terms(self, starts: Starts, which: Which) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weighted log bets of these components by rank and by mean, each `[components, starts]`."""
@@ -238,8 +250,8 @@ def _is_look(live: int) -> bool:
 
 
 @lru_cache(maxsize=4_096)
-def _starts(live: int) -> Starts:
+def _starts(live: int, *, equal: bool) -> Starts:
     """Return the starts of the changes that are considered among `live` blocks. The first live block is always one."""
     count = int(np.log(live) / np.log(_AGE_RATIO)) + 1
     ages = np.unique(np.append(np.floor(_AGE_RATIO ** np.arange(count)).astype(np.int64), live))
-    return Starts.of(live - ages[::-1] + 1, live)
+    return Starts.of(live - ages[::-1] + 1, live, equal=equal)

@@ -50,9 +50,12 @@ class Starts(NamedTuple):
     weights: NDArray[np.float64]
 
     @classmethod
-    def of(cls, starts: NDArray[np.int64], live: int) -> Starts:
-        """Return the starts of changes that began with these blocks of the `live` ones, counted from 1."""
-        return cls(live - starts + 1, start_weights(starts))
+    def of(cls, starts: NDArray[np.int64], live: int, *, equal: bool = False) -> Starts:
+        """Return the starts of changes that began with these blocks of the `live` ones, counted from 1.
+
+        With `equal`, each has the weight 1.
+        """
+        return cls(live - starts + 1, np.zeros(len(starts)) if equal else start_weights(starts))
 
 
 class Split(NamedTuple):

@@ -35,7 +35,7 @@ class ModelEvidence:
 
     `late` counts the rows that arrived after the end of their step. They count in the figures of their window alone.
     `detectors` are those of the user's own that take part in the alarm, and gaps between the groups of the column
-    `fairness` are watched.
+    `fairness` are watched. `run_length` is the form of the evidence, see `BlockTest`.
     """
 
     versions: dict[int, VersionEvidence] = field(default_factory=dict)
@@ -43,6 +43,15 @@ class ModelEvidence:
     late: int = 0
     detectors: tuple[str, ...] = ()
     fairness: str | None = None
+    run_length: bool = False
+
+    def begin_by(self, *, run_length: bool) -> bool:
+        """Set the form of the evidence. Returns whether it was another one, so that all evidence begins again."""
+        is_other = run_length != self.run_length
+        self.run_length = run_length
+        if is_other:
+            self.versions = {}
+        return is_other
 
     def watch_gaps(self, column: str | None) -> None:
         """Watch the gaps between the groups of a column, or no gaps, of all versions."""
@@ -59,7 +68,7 @@ class ModelEvidence:
     def of(self, version: int, reference: Reference) -> VersionEvidence:
         """Return the evidence about a version. The first call creates it."""
         if version not in self.versions:
-            self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
+            self.versions[version] = VersionEvidence.of(reference.digest, reference.profile, run_length=self.run_length)
             self.versions[version].name_detectors(self.detectors)
             self.versions[version].watch_gaps(self.fairness)
         return self.versions[version]

@@ -149,7 +149,7 @@ class StagedTest:
 
     `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds. `counts` are
     their numbers of rows. `rows` is the number of rows in all blocks. `evidence` is the largest logarithm so far, shape
-    `[components]`, less `_share`. `earlier` has the changes that were found in former blocks, by component.
+    `[components]`, less `share`. `earlier` has the changes that were found in former blocks, by component.
     """
 
     test: BlockTest
@@ -177,7 +177,7 @@ class StagedTest:
         upto = np.cumsum(buckets.rows[: self._crowded(buckets.rows, 0)])
         if ends := self._ends(upto, 0, MOST_LIVE_BLOCKS - self.test.live):
             test = self.test.with_blocks(self._blocks(buckets, 0, ends).means)
-            looks = test.growing_looks(self.evidence + self._share, self.test.live)
+            looks = test.growing_looks(self.evidence + self.share, self.test.live)
             self._expected = _Expected(self.test.means.shape[1], test, looks)
 
     def take(self, buckets: Buckets) -> int | None:
@@ -204,9 +204,13 @@ class StagedTest:
         return self.rows + self.open.rows
 
     @property
-    def _share(self) -> float:
-        """The logarithm that is subtracted from a stage's evidence, so that all stages keep the false-alarm rate."""
-        return float(self.stage * np.log(2))
+    def share(self) -> float:
+        """The logarithm that is subtracted from a stage's evidence, so that all stages keep the false-alarm rate.
+
+        By run length, the evidence counts rows instead of blocks. Each stage has at most the rows so far, and half as
+        many as the next one has, so that all stages together have at most twice the rows so far.
+        """
+        return float(-np.log(self.block) if self.test.run_length else self.stage * np.log(2))
 
     @property
     def rows_until_look(self) -> int:
@@ -289,7 +293,7 @@ class StagedTest:
         if expected:
             self._look(expected.looks.get(after))
         elif self.test.is_look:
-            self._look(self.test.may_exceed(self.evidence + self._share, [self.test.live]))
+            self._look(self.test.may_exceed(self.evidence + self.share, [self.test.live]))
         if self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
         return ends[-1]
@@ -312,7 +316,7 @@ class StagedTest:
         if which.size:
             # This is a new array for the same reason as the lists.
             self.evidence = self.evidence.copy()
-            self.evidence[which] = np.maximum(self.evidence[which], self.test.evidence(which) - self._share)
+            self.evidence[which] = np.maximum(self.evidence[which], self.test.evidence(which) - self.share)
 
     def _fits(self, rows: int) -> bool:
         """Lengthen the blocks until a bucket with `rows` rows fits. Returns whether the reference allows it."""
@@ -343,7 +347,9 @@ class StagedTest:
         """Return a test before any live block, against the first `reference` blocks, merged in groups of `factor`."""
         before, means = self.test, merged(self.test.means[:, :reference], factor)
         seed, resolution = f"{before.seed}/{self.stage}", before.resolution / factor
-        return BlockTest.of(seed, means, before.normal, one_sided=before.one_sided, resolution=resolution)
+        return BlockTest.of(
+            seed, means, before.normal, one_sided=before.one_sided, run_length=before.run_length, resolution=resolution
+        )
 
 
 def crowded_by(rows: int, block: int) -> int:

@@ -111,12 +111,15 @@ class Stretches:
         return replace(self, means=np.concatenate((self.means, means), axis=1))
 
 
-def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False) -> StagedTest:
+def staged(
+    seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False, run_length: bool = False
+) -> StagedTest:
     """Return a test of the components of these stretches, in their order. All stretches have the same `rows`."""
     blocks, normal = zip(*((each.blocks(block), each.normal(block)) for each in parts), strict=True)
     resolution = np.concatenate([np.broadcast_to(each.row_range, len(each.means)) for each in parts]) / block
     means, flags = np.concatenate(blocks), np.concatenate(normal)
-    return StagedTest(BlockTest.of(seed, means, flags, one_sided=one_sided, resolution=resolution), block)
+    test = BlockTest.of(seed, means, flags, one_sided=one_sided, run_length=run_length, resolution=resolution)
+    return StagedTest(test, block)
 
 
 @dataclass(eq=False)
@@ -136,6 +139,7 @@ class Learning:
     live: int = 0
     stage: int = 1
     end: int = 0
+    run_length: bool = False
     earlier: dict[int, EarlierChange] = field(default_factory=dict)
     open: OpenBlock = field(init=False)
     evidence: NDArray[np.float64] = field(init=False)
@@ -145,8 +149,8 @@ class Learning:
         self.open, self.evidence = OpenBlock.empty(components), np.zeros(components)
 
     @classmethod
-    def of(cls, seed: str, stretches: Stretches, *, one_sided: bool = False) -> Learning:
-        return cls(seed, one_sided, stretches, stretches.total, stretches.block())
+    def of(cls, seed: str, stretches: Stretches, *, one_sided: bool = False, run_length: bool = False) -> Learning:
+        return cls(seed, one_sided, stretches, stretches.total, stretches.block(), run_length=run_length)
 
     @classmethod
     def again(cls, test: StagedTest) -> Learning:
@@ -158,13 +162,18 @@ class Learning:
         found = cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
         # The next test is a further stage, with its share of the remaining false-alarm rate.
         found.stage = test.stage + (1 if test.test.live else 0)
-        found.evidence, found.end = test.evidence, test.end
+        found.evidence, found.end, found.run_length = test.evidence, test.end, test.test.run_length
         found.earlier = {at: each.before(test.taken) for at, each in test.earlier.items()}
         return found
 
     def change(self, component: int) -> Change:
         """Return the change of a component that the evidence shows."""
         return self.earlier[component].as_of(self.live)
+
+    @property
+    def share(self) -> float:
+        """The logarithm that is subtracted from the evidence of the next test, see `StagedTest.share`."""
+        return -math.log(self.block) if self.run_length else self.stage * math.log(2)
 
     @property
     def needed(self) -> int:
@@ -199,7 +208,7 @@ class Learning:
         self.block = self.stretches.block()
         if self.stretches.total < self.needed:
             return None
-        test = staged(self.seed, [self.stretches], self.block, one_sided=self.one_sided)
+        test = staged(self.seed, [self.stretches], self.block, one_sided=self.one_sided, run_length=self.run_length)
         test.stage, test.evidence, test.end = self.stage, self.evidence, self.end
         test.earlier = {at: each.before(self.live) for at, each in self.earlier.items()}
         return test

@@ -151,7 +151,7 @@ def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken)
         before, reference = BLOCKS_OF_REFERENCE * test.block, BLOCKS_OF_REFERENCE
     # A stage has its share of the false-alarm rate. A stage that began after 1,000 blocks has half of them from the
     # start.
-    blocks = fewest_blocks(reference, threshold + test.stage * np.log(2))
+    blocks = fewest_blocks(reference, threshold + test.share)
     needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
     largest = np.maximum.reduceat(test.evidence, [places[0] for places in watched.places.values()]).tolist()
     for column, evidence in zip(watched.places, largest, strict=True):
@@ -163,9 +163,7 @@ def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken)
 
 def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float, taken: Taken) -> Verdict:
     missing = max(learning.needed - learning.stretches.total, learning.stretches.rows)
-    needed = (
-        learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + learning.stage * np.log(2)) * learning.block
-    )
+    needed = learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + learning.share) * learning.block
     evidence = float(learning.evidence[watched.places[column]].max())
     return Verdict(
         watched.group, column, learning.live, needed, learning.block, evidence, threshold, extending=True,

@@ -209,7 +209,7 @@ class VersionEvidence:
     `judged_since` is the end of the window or step, in microseconds, since which all columns of a group can be judged.
     `due` is when a group that lacks rows is due, see `verdicts.note_judged`. `detectors` are those of the user's own
     that take part by the spec, and `blocks` are the counts of rows that they get. `fairness` is the column whose gaps
-    are watched by the spec, and `gaps` are their open blocks.
+    are watched by the spec, and `gaps` are their open blocks. `run_length` is the form of the evidence (`BlockTest`).
     """
 
     watched: list[Watched]
@@ -223,19 +223,20 @@ class VersionEvidence:
     blocks: CountBlocks = field(default_factory=CountBlocks)
     fairness: str | None = None
     gaps: tuple[OpenGap, ...] = ()
+    run_length: bool = False
 
     @classmethod
-    def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
+    def of(cls, digest: str, profile: ReferenceProfile, *, run_length: bool = False) -> VersionEvidence:
         """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
         digest = by_counter(digest)
         blocks = reference_blocks(profile)
         watched = [
             test
             for group, columns in watched_columns(profile).items()
-            for test in _columns(digest, group, columns, blocks.get(group))
+            for test in _columns(digest, group, columns, blocks.get(group), run_length=run_length)
         ]
         if profile.loss is None or not profile.loss.means:
-            return cls(watched)
+            return cls(watched, run_length=run_length)
         rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
         of_row = _range_of_losses(rows, profile.loss.means)
         stretches = Stretches(rows, within, np.array([profile.loss.means]), of_row)
@@ -249,10 +250,11 @@ class VersionEvidence:
             means = [*means, profile.loss.bias, tuple(-each for each in profile.loss.bias)]
         components = tuple(Component("loss", None, name, at) for at, name in enumerate(names))
         of_all = Stretches(rows, within, np.array(means), of_row)
-        watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True)
-        watched += _slices(digest, profile.slices, of_row[:1])
+        watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True, run_length=run_length)
+        watched += _slices(digest, profile.slices, of_row[:1], run_length=run_length)
         bounds = LossBounds.of(stretches.means[0], rows, within)
-        return cls(watched, begun(f"{digest}/suspicion", stretches), loss_bounds=bounds)
+        suspicion = begun(f"{digest}/suspicion", stretches)
+        return cls(watched, suspicion, loss_bounds=bounds, run_length=run_length)
 
     def take(self, group: Group, buckets: Buckets) -> None:
         """Take buckets with the sums of the group's components, which follow those before.
@@ -313,7 +315,7 @@ class VersionEvidence:
         judged, due = dict(self.judged_since), dict(self.due)
         return VersionEvidence(
             watched, None, dict(self.taken), self.predicted, self.loss_bounds, judged, due, self.detectors,
-            self.blocks.snapshot(), self.fairness, self.gaps,
+            self.blocks.snapshot(), self.fairness, self.gaps, self.run_length,
         )  # fmt: skip
 
     def name_detectors(self, detectors: tuple[str, ...]) -> None:
@@ -385,7 +387,7 @@ class VersionEvidence:
         before = watched.state if watched else None
         assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
         seed = by_counter(f"{digest}/{component.group}/{component.column}/{component.value}")
-        state = with_figure(before, seed, figure, block)
+        state = with_figure(before, seed, figure, block, run_length=self.run_length)
         if watched is None:
             watched = Watched((component,), state)
             self.watched.append(watched)
@@ -411,9 +413,13 @@ class VersionEvidence:
         """Return the threshold of each family of tests in these groups, see `Watched.family` and `threshold`."""
         found = self._by_family(groups)
         return {
-            family: naming_threshold(self._evidence(members), self._level(members[0].group, false_alarm_rate))
+            family: self._threshold(self._evidence(members), self._level(members[0].group, false_alarm_rate))
             for family, members in found.items()
         }
+
+    def _threshold(self, evidence: NDArray[np.float64], level: float) -> float:
+        # The sum of an e-detector is no e-value, so the false discoveries among further names are not controlled.
+        return float(np.log(len(evidence) / level)) if self.run_length else naming_threshold(evidence, level)
 
     def _by_family(self, groups: Sequence[Group]) -> dict[str, list[Watched]]:
         found: dict[str, list[Watched]] = {}
@@ -444,7 +450,12 @@ class VersionEvidence:
         return np.append(found, np.zeros(max(0, absent)))
 
     def strength(self, false_alarm_rate: float) -> float:
-        """Return the logarithm of the largest evidence as a share of what the first alarm of its family needs."""
+        """Return the logarithm of the largest evidence as a share of what the first alarm of its family needs.
+
+        By run length it is no e-value, so nothing is returned that could be compared among models.
+        """
+        if self.run_length:
+            return -np.inf
         found = (
             float(evidence.max()) - np.log(len(evidence) / self._level(members[0].group, false_alarm_rate))
             for members in self._by_family(EVERY_GROUP).values()
@@ -473,7 +484,9 @@ def _with_rows(buckets: Buckets) -> Buckets:
     return buckets.at(buckets.rows > 0)
 
 
-def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64]) -> list[Watched]:
+def _slices(
+    digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64], *, run_length: bool
+) -> list[Watched]:
     """Return the watched losses of the slices that have a reference of losses.
 
     `of_row` is the range of a row's losses.
@@ -485,7 +498,8 @@ def _slices(digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.fl
         component = Component(SLICES, each.column, LOSS, 0, each.value)
         means = np.array([each.loss.means])
         stretches = Stretches(each.loss.rows, each.loss.autocorrelation_rows, means, of_row)
-        watched += _begun(f"{digest}/{slice_key(each.column, each.value)}", [((component,), stretches)], one_sided=True)
+        seed = f"{digest}/{slice_key(each.column, each.value)}"
+        watched += _begun(seed, [((component,), stretches)], one_sided=True, run_length=run_length)
     return watched
 
 
@@ -500,7 +514,7 @@ def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _columns(
-    digest: str, group: Group, profiles: Mapping[str, Watchable], blocks: ReferenceBlocks | None
+    digest: str, group: Group, profiles: Mapping[str, Watchable], blocks: ReferenceBlocks | None, *, run_length: bool
 ) -> list[Watched]:
     if blocks is None:
         return []
@@ -514,11 +528,11 @@ def _columns(
             if means.shape[1]:
                 within, of_row = reference.autocorrelation_rows, row_range(profiles[column], watched)
                 parts.append((found, Stretches(blocks.rows, within, means, of_row)))
-    return _begun(f"{digest}/{group}", parts)
+    return _begun(f"{digest}/{group}", parts, run_length=run_length)
 
 
 def _begun(
-    seed: str, parts: Sequence[tuple[tuple[Component, ...], Stretches]], *, one_sided: bool = False
+    seed: str, parts: Sequence[tuple[tuple[Component, ...], Stretches]], *, one_sided: bool = False, run_length: bool
 ) -> list[Watched]:
     """Return the tests of columns with long enough references, one for each length of blocks, and the other columns."""
     by_block: dict[int, list[tuple[tuple[Component, ...], Stretches]]] = {}
@@ -526,12 +540,15 @@ def _begun(
     for names, stretches in parts:
         block = stretches.block(shortest_of(stretches.total))
         if stretches.total < FEWEST_BLOCKS * block:
-            learning = Learning.of(f"{seed}/{names[0].column}", stretches, one_sided=one_sided)
+            learning = Learning.of(f"{seed}/{names[0].column}", stretches, one_sided=one_sided, run_length=run_length)
             watched.append(Watched(names, learning))
         else:
             by_block.setdefault(block, []).append((names, stretches))
     for block, members in by_block.items():
         names = tuple(each for found, _ in members for each in found)
-        test = staged(f"{seed}/{block}", [stretches for _, stretches in members], block, one_sided=one_sided)
+        test = staged(
+            f"{seed}/{block}", [stretches for _, stretches in members], block, one_sided=one_sided,
+            run_length=run_length,
+        )  # fmt: skip
         watched.append(Watched(names, test))
     return watched

@@ -91,14 +91,21 @@ def _candidates(status: ModelStatus) -> list[Markup]:
 
 def _reading(status: ModelStatus) -> Markup:
     rate = f"{status.false_alarm_rate:.1%}".replace(".0%", "%")
+    promise = (
+        "Evidence is how many times its stake a fair bet against “nothing has changed” has won. Without a change "
+        f"the probability that any alarm of this version is ever raised is at most {rate}, however often one "
+        "looks."
+        if status.run_length is None
+        else "Evidence is the sum of fair bets against “nothing has changed”, one for each row with which a change may "
+        f"have begun. Without a change the first alarm of this version comes after {status.run_length:,} rows or "
+        "more on average, however often one looks."
+    )
     return element(
         "section",
         element("h2", "How to read this"),
         element(
             "p",
-            "Evidence is how many times its stake a fair bet against “nothing has changed” has won. Without a change "
-            f"the probability that any alarm of this version is ever raised is at most {rate}, however often one "
-            "looks. The figures of single windows describe, and decide nothing.",
+            f"{promise} The figures of single windows describe, and decide nothing.",
             class_="soft",
         ),
         element(

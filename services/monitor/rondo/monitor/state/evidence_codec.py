@@ -38,7 +38,8 @@ _BLOCKS = ("open count block", "count block", "open gap")
 
 
 def encode_evidence(evidence: ModelEvidence) -> pa.Table:
-    rows = [_row(0, "model", {"late": evidence.late})]
+    form = {"run_length": True} if evidence.run_length else {}
+    rows = [_row(0, "model", {"late": evidence.late, **form})]
     for (version, start), count, counts in evidence.open:
         rows.append(_row(version, "bucket", {"start": start, "rows": count}, counts))
     for version, each in evidence.versions.items():
@@ -51,12 +52,14 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
     for row in table.to_pylist():
         version, what, fields, arrays = row["version"], row["what"], json.loads(row["fields"]), row["arrays"]
         if what == "model":
-            evidence.late = fields["late"]
+            evidence.late, evidence.run_length = fields["late"], fields.get("run_length", False)
         elif what == "bucket":
             start, rows = np.array([[fields["start"]], [fields["rows"]]], np.int64)
             open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
-            evidence.versions[version] = VersionEvidence([], None, {key: Taken(**each) for key, each in fields.items()})
+            evidence.versions[version] = VersionEvidence(
+                [], None, {key: Taken(**each) for key, each in fields.items()}, run_length=evidence.run_length
+            )
         elif what in _BLOCKS:
             _add_block(evidence.versions[version], what, fields, arrays)
         elif what == "loss bounds":
@@ -145,7 +148,7 @@ def _learning_fields(learning: Learning) -> dict[str, object]:
         "row_range": _row_range(learning.stretches),
         "tried": learning.tried, "block": learning.block, "live": learning.live,
         "open": [learning.open.start, learning.open.rows], "stage": learning.stage, "end": learning.end,
-        "earlier": _earlier_fields(learning.earlier),
+        "earlier": _earlier_fields(learning.earlier), **({"run_length": True} if learning.run_length else {}),
     }  # fmt: skip
 
 
@@ -178,7 +181,7 @@ def _row(version: int, what: str, fields: Mapping[str, object], *arrays: NDArray
 def _test_fields(test: BlockTest) -> dict[str, object]:
     return {
         "seed": test.seed, "one_sided": test.one_sided, "reference": test.reference, "components": len(test.means),
-        "resolution": test.resolution.tolist(),
+        "resolution": test.resolution.tolist(), **({"run_length": True} if test.run_length else {}),
     }  # fmt: skip
 
 
@@ -192,7 +195,8 @@ def _test(fields: Mapping[str, Any], means: bytes, normal: bytes) -> BlockTest:
     flags = np.frombuffer(normal, np.bool_)
     # An earlier release ranked the means without a random part, and stored no resolution.
     resolution = np.array(fields.get("resolution", 0.0))
-    before = BlockTest.of(fields["seed"], reference, flags, one_sided=fields["one_sided"], resolution=resolution)
+    form = {"one_sided": fields["one_sided"], "run_length": fields.get("run_length", False)}
+    before = BlockTest.of(fields["seed"], reference, flags, **form, resolution=resolution)
     return before.with_blocks(live)
 
 
@@ -236,7 +240,7 @@ def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
     stretches = Stretches(fields["stretch"], fields["autocorrelation_rows"], within, row_range)
     found = Learning(
         fields["seed"], fields["one_sided"], stretches, fields["tried"], fields["block"], fields["live"],
-        fields["stage"], fields["end"], _earlier(fields["earlier"]),
+        fields["stage"], fields["end"], fields.get("run_length", False), _earlier(fields["earlier"]),
     )  # fmt: skip
     found.open = _open(fields["open"], sums)
     found.evidence = np.frombuffer(evidence, np.float64).copy()

@@ -122,8 +122,8 @@ class ModelStatus(Value):
     requests that repeat others. It is None before a window has passed. `window_seconds` and `bucket_seconds` are the
     lengths of windows and of the buckets of evidence. `late_for_evidence` is the number of rows that arrived after
     their bucket had closed. `dropped` are the rows and outcomes that count in no window, by reason. `dropped_share` is
-    their share of the last full block of 500 rows. `not_counted` has both in words. `false_alarm_rate` is that of the
-    spec.
+    their share of the last full block of 500 rows. `not_counted` has both in words. `false_alarm_rate` and
+    `run_length` are those of the spec.
 
     `estimated_loss` is the expected loss of the rows since inputs or predictions have changed, as in `DriftDetected`.
     `expected_harm` is whether the change is likely to do harm. Both are None without a change. `loss` is the mean loss
@@ -140,6 +140,7 @@ class ModelStatus(Value):
     out_of_reach: str | None = None
     judged_since: dict[str, Utc] = Field(default_factory=dict)
     false_alarm_rate: float
+    run_length: int | None = None
     watermark: Utc | None
     outcomes_until: Utc | None
     window_seconds: float | None
@@ -184,7 +185,7 @@ def summary(
         open_alerts=tuple(_open_alerts(state, undecided_rollout)),
         not_monitored_share=state.dropped.coverage.recent_share,
         late_outcomes=state.dropped.counts["late_outcomes"],
-        strength=_strength(_evidence(state), spec.monitor.false_alarm_rate),
+        strength=_strength(_evidence(state), spec.monitor.evidence_rate),
     )
 
 
@@ -225,7 +226,7 @@ def model_status(
     """
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
     importance = reference.profile.importance if reference else None
-    columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate, importance)
+    columns = column_statuses(_evidence(state), spec.monitor.evidence_rate, importance)
     reason, expected = _no_verdict(state, spec, reference), _expected_harm(state, columns, reference)
     return ModelStatus(
         model=state.model,
@@ -238,6 +239,7 @@ def model_status(
         out_of_reach=_out_of_reach(state, spec),
         judged_since=_judged_since(state),
         false_alarm_rate=spec.monitor.false_alarm_rate,
+        run_length=spec.monitor.run_length,
         watermark=_time(state.watermark.newest),
         outcomes_until=_time(state.outcome_watermark.newest),
         window_seconds=tumbling.length / 1e6 if tumbling else None,
@@ -270,17 +272,17 @@ def _open_alerts(state: ModelState, undecided_rollout: str | None) -> dict[str, 
 def _no_verdict(state: ModelState, spec: ModelSpec, reference: Reference | None) -> str | None:
     if state.champion is None or reference is None:
         return "no version serves yet" if state.champion is None else "the evidence of its training has not arrived"
-    return no_verdict(_evidence(state), reference, spec.monitor.false_alarm_rate)
+    return no_verdict(_evidence(state), reference, spec.monitor.evidence_rate)
 
 
 def _out_of_reach(state: ModelState, spec: ModelSpec) -> str | None:
     evidence = _evidence(state)
-    return out_of_reach(evidence, spec.monitor.false_alarm_rate) if evidence else None
+    return out_of_reach(evidence, spec.monitor.evidence_rate) if evidence else None
 
 
 def _unjudged_slices(state: ModelState, spec: ModelSpec) -> str | None:
     evidence = _evidence(state)
-    return unjudged_slices(evidence, spec.monitor.false_alarm_rate) if evidence else None
+    return unjudged_slices(evidence, spec.monitor.evidence_rate) if evidence else None
 
 
 def _judged_since(state: ModelState) -> dict[str, datetime]:

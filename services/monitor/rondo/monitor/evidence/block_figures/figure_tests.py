@@ -47,17 +47,23 @@ class BlockSpan(NamedTuple):
     rows: int
 
 
-def with_figure(state: StagedTest | None, seed: str, figure: float, block: BlockSpan) -> StagedTest:
-    """Return the test with the figure of the next block. `state` is None before the first one. It may be changed."""
+def with_figure(
+    state: StagedTest | None, seed: str, figure: float, block: BlockSpan, *, run_length: bool = False
+) -> StagedTest:
+    """Return the test with the figure of the next block. `state` is None before the first one. It may be changed.
+
+    `run_length` is the form of the evidence, see `BlockTest`.
+    """
     value = float(on_grid(np.array(figure)))
     if state is None:
-        return _reference(seed, [value], block.rows)
+        return _reference(seed, [value], block.rows, run_length=run_length)
     if not state.test.live and state.test.reference < BLOCKS_OF_REFERENCE:
-        return _reference(seed, [*state.test.means[0].tolist(), value], block.rows)
+        return _reference(seed, [*state.test.means[0].tolist(), value], block.rows, run_length=run_length)
     starts, rows = np.array([block.start], np.int64), np.array([block.rows], np.int64)
     state.take(Buckets(starts, rows, np.array([[value * block.rows]]), block.end - block.start))
     return state
 
 
-def _reference(seed: str, values: Iterable[float], block: int) -> StagedTest:
-    return StagedTest(BlockTest.of(seed, np.array([list(values)]), np.zeros(1, np.bool_), one_sided=False), block)
+def _reference(seed: str, values: Iterable[float], block: int, *, run_length: bool) -> StagedTest:
+    means, normal = np.array([list(values)]), np.zeros(1, np.bool_)
+    return StagedTest(BlockTest.of(seed, means, normal, one_sided=False, run_length=run_length), block)
