@@ -85,7 +85,25 @@ def test_the_label_may_be_called_count() -> None:
 def test_repeated_rows_are_counted() -> None:
     one = rows(500)
     again = [one.with_columns(departure=pl.col("departure") + timedelta(days=day)) for day in range(4)]
-    assert codes(pl.concat(again)) == {"repeated_rows": None}
+    assert codes(pl.concat(again)) == {"repeated_rows": None, "repeated_holdout": None}
+
+
+@pytest.mark.parametrize(("copied", "noted"), [(0, False), (15, False), (25, True), (200, True)])
+def test_rows_of_the_holdout_that_equal_training_rows_are_counted(copied: int, *, noted: bool) -> None:
+    """The holdout has 200 rows. The training rows have few repeated ones."""
+    frame = rows(2_000)
+    copies = frame.head(copied).with_columns(departure=frame["departure"].tail(copied))
+    assert ("repeated_holdout" in codes(pl.concat([frame.head(2_000 - copied), copies]))) is noted
+    one_feature = copies.with_columns(distance=pl.col("distance") + 0.5)
+    assert codes(pl.concat([frame.head(2_000 - copied), one_feature])) == {}
+    other_label = copies.with_columns(late=1 - pl.col("late"))
+    assert codes(pl.concat([frame.head(2_000 - copied), other_label])) == {}
+
+
+def test_a_missing_value_equals_a_missing_value() -> None:
+    frame = rows(2_000).with_columns(distance=pl.when(pl.int_range(pl.len()) % 2 == 0).then("distance"))
+    copies = frame.head(200).with_columns(departure=frame["departure"].tail(200))
+    assert "repeated_holdout" in codes(pl.concat([frame.head(1_800), copies]))
 
 
 def test_rows_that_differ_in_no_single_column_are_not_repeated() -> None:

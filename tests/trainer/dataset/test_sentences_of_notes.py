@@ -149,7 +149,12 @@ def test_the_sentence_of_a_note(case: str) -> None:
 
 def test_the_sentence_of_a_note_on_repeated_rows() -> None:
     divided = split(spec(), repeated(rows(2_000)))
-    (note,) = notes(spec(), divided)
-    assert note.code == "repeated_rows"
+    (note,) = (each for each in notes(spec(), divided) if each.code == "repeated_rows")
     assert "of the training rows equal an earlier one in label and all features: if they are copies" in note.message
     assert "the metrics are surer than they should be" in note.message
+
+
+def test_the_sentence_of_a_note_on_a_repeated_holdout() -> None:
+    (note,) = (each for each in notes(spec(), split(spec(), repeated(rows(2_000)))) if each.code == "repeated_holdout")
+    assert "200 of 200 rows of the holdout (100%) equal an earlier row in label and all features" in note.message
+    assert "looks better than it is on new rows" in note.message

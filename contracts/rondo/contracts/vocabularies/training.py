@@ -123,6 +123,7 @@ class NoteCode(StrEnum):
     """
 
     REPEATED_ROWS = "repeated_rows"
+    REPEATED_HOLDOUT = "repeated_holdout"
     ROWS_WITHOUT_FEATURE = "rows_without_feature"
     ROWS_OUTSIDE_LIMITS = "rows_outside_limits"
     NO_VALUES = "no_values"

@@ -135,7 +135,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
             *data_checks.left_out_notes(spec, training_set),
             *external_notes(spec, model, rows, until, holdout),
             *edge_notes,
-            *data_checks.notes_beside_a_model(spec, rows),
+            *data_checks.notes_beside_a_model(spec, rows, parts),
             *data_checks.calibration_notes(spec, later),
             *coverage_notes(scored),
         ),

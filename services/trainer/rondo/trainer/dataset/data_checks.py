@@ -31,6 +31,8 @@ RARE = 0.01
 _OF_RARE = ("average_precision", "balanced_accuracy", "f1_macro")
 # With this share of rows that equal an earlier one in label and all features, the rows are hardly independent.
 REPEATED = 0.5
+# With this share of rows of the holdout that equal an earlier row, the metrics show too little of new rows.
+REPEATED_HOLDOUT = 0.1
 # With fewer rows a feature may agree with the label by chance.
 _ENOUGH_ROWS = 50
 # The correlation of a feature that differs from a multiple of the label only by rounding of doubles, and the least
@@ -80,10 +82,11 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
         for name in spec.features:
             yield from _determines(training[name], training[label])
     yield from _repeated_rows(spec, training, "training")
+    yield from _repeated_holdout(spec, parts)
 
 
-def notes_beside_a_model(spec: ModelSpec, rows: pl.DataFrame) -> Iterator[TrainingNote]:
-    """Yield notes on the labelled rows that evaluate a model that was made elsewhere."""
+def notes_beside_a_model(spec: ModelSpec, rows: pl.DataFrame, parts: Split) -> Iterator[TrainingNote]:
+    """Yield notes on the labelled rows that evaluate a model that was made elsewhere. `parts` are all `rows`."""
     labels = rows[spec.data.label]
     if task_named(spec.task).target != "number":
         yield from _rare_class(spec, labels, "labelled")
@@ -91,6 +94,7 @@ def notes_beside_a_model(spec: ModelSpec, rows: pl.DataFrame) -> Iterator[Traini
         yield from _same_label(labels, "labelled", "they show nothing of what the model answers for another")
         yield from _rounded(labels)
     yield from _repeated_rows(spec, rows, "labelled")
+    yield from _repeated_holdout(spec, parts)
 
 
 def calibration_notes(spec: ModelSpec, holdout: pl.DataFrame) -> Iterator[TrainingNote]:
@@ -198,6 +202,25 @@ def _repeated(rows: pl.DataFrame) -> float | None:
         return None
     repeated = 1 - rows.hash_rows().n_unique() / rows.height
     return repeated if repeated > REPEATED else None
+
+
+def _repeated_holdout(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
+    names = [*spec.features, spec.data.label]
+    earlier, holdout = parts.training.select(names), parts.holdout.select(names)
+    least = REPEATED_HOLDOUT * holdout.height
+    first = holdout.head(_PROBE_ROWS)
+    widest = max(names, key=lambda name: first[name].n_unique())
+    # A row with a new value in one column equals no earlier row, and this check is quick for a column of numbers.
+    if holdout[widest].is_in(earlier[widest].implode(), nulls_equal=True).sum() < least:
+        return
+    repeated = int(holdout.hash_rows().is_in(earlier.hash_rows().implode()).sum())
+    if repeated >= least:
+        message = (
+            f"{repeated:,} of {holdout.height:,} rows of the holdout ({repeated / holdout.height:.0%}) equal an earlier"
+            " row in label and all features: if they are copies, a model that has learned them by heart looks better"
+            " than it is on new rows"
+        )
+        yield TrainingNote(code=NoteCode.REPEATED_HOLDOUT, message=message)
 
 
 def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
