@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SOFTMAX = helper.make_node("Softmax", ["x"], ["y"], axis=1)
 FOUR = {"y": (FLOAT, ["N", 4])}
+NESTED = "[" * 100_000
 NAMED = {"rondo.classes": '["cat", "dog", "owl", "eel"]'}
 
 
@@ -74,6 +75,7 @@ def test_of_several_outputs_the_metadata_names_one() -> None:
         (graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "probabilities", ("a", "b", "c", "d"), "unmatched_classes"),
         (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": '["a"]'}), "probabilities", None, "unmatched_classes"),
         (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": "a, b"}), "probabilities", None, "unmatched_classes"),
+        (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": NESTED}), "probabilities", None, "unmatched_classes"),
     ],
 )  # fmt: skip
 def test_what_is_unclear_is_refused(model: Any, target: TargetKind, classes: Any, code: str) -> None:

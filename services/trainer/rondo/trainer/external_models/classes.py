@@ -61,7 +61,7 @@ def columns_of(found: tuple[str, ...] | None, wanted: tuple[str, ...]) -> tuple[
 def _of_metadata(text: str, count: int) -> tuple[str, ...]:
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     names = tuple(label_text(each) for each in values) if isinstance(values, list) else ()
     known = tuple(each for each in names if each)

@@ -118,7 +118,7 @@ def _listed_features(model: onnx.ModelProto, features: Mapping[str, Feature]) ->
         return ()
     try:
         names = json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UnmatchedInputsError([f"the metadata `{FEATURES}` is no JSON list of names"], list(features))
