@@ -10,10 +10,12 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import lightgbm
 import numpy as np
 import onnx
 import polars as pl
 import pytest
+import xgboost
 from lightgbm import LGBMClassifier, LGBMRegressor
 from rondo.client.errors import RondoError
 from rondo.client.registration.comparison import compare
@@ -41,6 +43,7 @@ from tests.trainer.external_models.graphs import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 _RNG = np.random.default_rng(4)
@@ -281,6 +284,67 @@ def test_what_does_not_fit_the_spec_is_refused(estimator: Any, described: dict[s
         convert(estimator, described)
     assert refused.value.code == "not_convertible"
     assert re.search(facts, str(refused.value))
+
+
+AT_ONCE = ("at once, and a model has one: fit one estimator for each",)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task", "parts"),
+    [
+        (
+            LGBMClassifier(boosting_type="rf", bagging_freq=1, bagging_fraction=0.5, n_estimators=3, verbose=-1),
+            "multiclass",
+            ("the graph has the shape ", ", and the predictions ", ", 3)"),
+        ),
+        (
+            XGBRegressor(objective="reg:quantileerror", quantile_alpha=np.array([0.1, 0.9]), n_estimators=3),
+            "regression",
+            ("2 numbers", *AT_ONCE),
+        ),
+        (LinearRegression(), "two numbers", ("2 numbers", *AT_ONCE)),
+        (
+            RandomForestClassifier(3),
+            "two labels",
+            ("2 labels", "at once, and a model has one: fit one estimator for each"),
+        ),
+    ],
+    ids=["random forest of LightGBM", "quantiles", "numbers", "labels"],
+)
+def test_another_number_of_predictions_than_the_graphs_is_refused(
+    estimator: Any, task: str, parts: tuple[str, ...]
+) -> None:
+    labels = {
+        "multiclass": SIZES, "regression": X[:, 0], "two numbers": X, "two labels": np.column_stack([LATE, 1 - LATE]),
+    }[task]  # fmt: skip
+    described = spec({"two numbers": "regression", "two labels": "binary"}.get(task, task))
+    estimator = estimator.fit(X, labels)
+    with pytest.raises(NotConvertibleError) as refused:
+        compare(estimator, convert(estimator, described, ["temp", "wind"]), described)
+    assert [part for part in parts if part not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_native_booster_is_refused_with_the_estimator_to_fit_instead(task: str) -> None:
+    boosters: dict[str, Any] = {
+        "LGBMClassifier": lightgbm.train({"verbose": -1}, lightgbm.Dataset(X, LATE), 2),
+        "XGBClassifier": xgboost.train({}, xgboost.DMatrix(X, LATE), 2),
+    }
+    for instead, booster in boosters.items():
+        with pytest.raises(NotConvertibleError) as refused:
+            convert(booster, spec(task), ["temp", "wind"])
+        assert f"fit {instead} or " in str(refused.value)
+        assert "can't be registered: " in str(refused.value)
+        assert "it has no classes and names of features, unlike an estimator: fit " in str(refused.value)
+
+
+def test_the_file_of_a_booster_of_xgboost_can_be_loaded_into_an_estimator(tmp_path: Path) -> None:
+    """The refusal of a booster names this."""
+    xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(X, LATE), 2).save_model(tmp_path / "model.json")
+    estimator = XGBClassifier()
+    estimator.load_model(tmp_path / "model.json")
+    described = spec()
+    assert compare(estimator, convert(estimator, described, ["temp", "wind"]), described).rows > 1_000
 
 
 @pytest.mark.parametrize(

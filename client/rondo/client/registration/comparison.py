@@ -13,6 +13,7 @@ from rondo.client.registration.errors import (
     ConversionDiffersError,
     ConversionUnavailableError,
     NoRowsToCompareError,
+    NotConvertibleError,
     RowsNeededError,
 )
 
@@ -57,6 +58,7 @@ def compare(
 
     Raises:
         ConversionDiffersError: the difference is larger than `tolerance`.
+        NotConvertibleError: the estimator has several predictions for a row, or the graph has another number of them.
         NoRowsToCompareError: `rows` is empty.
         RowsNeededError: random rows can't be made.
         ConversionUnavailableError: onnxruntime is not installed.
@@ -72,6 +74,12 @@ def compare(
     kept = np.concatenate([np.zeros(0, np.int64), *(np.arange(*places) for places, _ in taken)])
     columns = {name: np.concatenate([each, edges[name][kept]]) for name, each in columns.items()}
     graph = _run(converted, columns)
+    if graph.shape != native.shape:
+        raise NotConvertibleError(
+            estimator,
+            f"its converter fails (for {native.shape[0]:,} rows the graph has the shape {graph.shape}, and the"
+            f" predictions {native.shape}); export it to ONNX by other means, and register the file",
+        )
     with np.errstate(invalid="ignore"):
         gaps = np.abs(native - graph) / (1.0 if hasattr(estimator, "classes_") else np.maximum(1.0, np.abs(native)))
     gaps = np.where((native == graph) | (np.isnan(native) & np.isnan(graph)), 0.0, gaps)
@@ -198,7 +206,12 @@ def _native(estimator: Any, rows: Any) -> NDArray[np.float64]:
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
         if hasattr(estimator, "classes_"):
             return np.asarray(estimator.predict_proba(rows), np.float64)
-        return np.asarray(estimator.predict(rows), np.float64).reshape(-1, 1)
+        found = np.asarray(estimator.predict(rows), np.float64)
+    if found.ndim > 1 and found.shape[1] != 1:
+        raise NotConvertibleError(
+            estimator, f"it predicts {found.shape[1]} numbers at once, and a model has one: fit one estimator for each"
+        )
+    return found.reshape(-1, 1)
 
 
 def _run(converted: Converted, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

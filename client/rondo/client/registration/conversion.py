@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LIBRARIES = ("sklearn", "lightgbm", "xgboost")
+# The estimators of the scikit-learn interface of a library, by their prefix.
+_PREFIXES = {"lightgbm": "LGBM", "xgboost": "XGB"}
 # The names that LightGBM and XGBoost give to the columns of an array.
 _PLACE = re.compile(r"(Column_|f)\d+")
 _CLASSIFIER_OPTIONS = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
@@ -51,6 +53,14 @@ def library_of(estimator: object) -> str:
             estimator,
             "it is no estimator of scikit-learn, LightGBM or XGBoost; export it to ONNX with the tools of its library"
             " (such as torch.onnx), and register the file",
+        )
+    if type(estimator).__name__ == "Booster" and library in _PREFIXES:
+        classifier, regressor = (f"{_PREFIXES[library]}{kind}" for kind in ("Classifier", "Regressor"))
+        load = f", or load its file into one ({classifier}().load_model(FILE))" if library == "xgboost" else ""
+        raise NotConvertibleError(
+            estimator,
+            f"it has no classes and names of features, unlike an estimator: fit {classifier} or {regressor}, the"
+            f" scikit-learn interface of {library}, with the same parameters{load}",
         )
     return library
 
@@ -97,6 +107,10 @@ def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
         return []
     if found is None or not hasattr(estimator, "predict_proba"):
         raise NotConvertibleError(estimator, f"it has no probabilities, and the task of the spec is {spec['task']}")
+    if isinstance(found, list):
+        raise NotConvertibleError(
+            estimator, f"it predicts {len(found)} labels at once, and a model has one: fit one estimator for each"
+        )
     texts = [label_text(int(label) if isinstance(label, bool) else label) for label in found.tolist()]
     classes = [text for text in texts if text]
     if len(classes) != len(texts):
