@@ -26,13 +26,13 @@ from rondo.trainer.errors import (
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
-from rondo.trainer.onnx_graph.parity import LATEST_ROWS, ParityError, compared_rows
+from rondo.trainer.onnx_graph.parity import EARLIER_ROWS, LATEST_ROWS, ParityError, compared_rows
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline, UnsupportedTrainerError
 from rondo.trainer.preparation.inputs import MissingColumnsError, onnx_inputs
 from rondo.trainer.worker.app import pipeline
 
-from tests.trainer.unfaithful import LARGEST, Step, StepEstimator
+from tests.trainer.unfaithful import LARGEST, Step, StepEstimator, pipeline_of_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -272,6 +272,29 @@ def test_the_latest_rows_of_the_holdout_are_predicted_once_and_compared() -> Non
     with pytest.raises(ParityError) as refusal:
         made.fit(spec, TrainingSet(wrong, (), LATER, None, LATER))
     assert refusal.value.row["carrier"] == "wrong"
+
+
+@pytest.mark.parametrize("holdout", [200, LATEST_ROWS, LATEST_ROWS + 3_000])
+def test_rows_from_before_the_holdout_are_compared(holdout: int) -> None:
+    """The holdout may have more rows than are compared."""
+    frame = rows(LATEST_ROWS + 6_000).with_columns(temp=pl.int_range(pl.len()).cast(pl.Float32))
+    found = compared_rows(SPEC.features, frame, seed=7, held_out=holdout)["temp"].to_list()
+    assert found[:LATEST_ROWS] == list(range(6_000, frame.height))
+    end = frame.height - max(holdout, LATEST_ROWS)
+    assert found[LATEST_ROWS : LATEST_ROWS + EARLIER_ROWS] == list(range(end - EARLIER_ROWS, end))
+
+
+def test_a_fault_in_rows_from_before_a_long_holdout_is_found() -> None:
+    spec = with_trainer(holdout_rows=LATEST_ROWS + EARLIER_ROWS + 100, refit=False)
+    frame = rows(LATEST_ROWS + EARLIER_ROWS + 1_000)
+    faulty = pl.int_range(pl.len()) == 800
+    wrong = frame.with_columns(
+        temp=pl.when(faulty).then(pl.lit(LARGEST, pl.Float32)).otherwise("temp"),
+        carrier=pl.when(faulty).then(pl.lit("of the training")).otherwise("carrier"),
+    )
+    with pytest.raises(ParityError) as refusal:
+        pipeline_of_steps(1e-3).fit(spec, TrainingSet(wrong, (), LATER, None, LATER))
+    assert refusal.value.row["carrier"] == "of the training"
 
 
 def test_edges_of_every_feature_are_compared() -> None:

@@ -224,7 +224,8 @@ class Pipeline:
         first = chosen.first if chosen is not None and not refits else served.first
         with ThreadPoolExecutor(1) as pool:
             # A training does not keep all cores busy, and these tasks need no model.
-            compared = pool.submit(parity.compared_rows, spec.features, rows[first:], spec.trainer.seed)
+            held_out = parts.holdout.height
+            compared = pool.submit(parity.compared_rows, spec.features, rows[first:], spec.trainer.seed, held_out)
             unknown = pool.submit(background, spec.features, rows[first:], spec.trainer.seed)
             reference = pool.submit(feature_reference.of_rows, spec.features, rows[first:])
             notes = pool.submit(lambda: tuple(data_checks.notes(spec, parts)))
