@@ -242,6 +242,18 @@ def test_a_model_that_gives_no_number_is_refused() -> None:
     assert "gives no finite number for a row of the holdout" in str(refusal.value)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_an_interval_beyond_float32_is_no_missing_value() -> None:
+    spec = of_task("regression", prediction={"interval": 0.9})
+    frame = rows(1_000).with_columns(late=pl.when(pl.int_range(pl.len()) % 2 == 0).then(3e38).otherwise(-3e38))
+    with pytest.raises(NoFinitePredictionError) as refusal:
+        pipeline(1).fit(spec, TrainingSet(frame, (), LATER, None, LATER))
+    assert refusal.value.beyond_float32
+    assert "its labels are near the largest 32-bit float" in str(refusal.value)
+    assert "a number in a larger unit" in str(refusal.value)
+    assert "impute" not in str(refusal.value)
+
+
 def test_the_latest_rows_of_the_holdout_are_predicted_once_and_compared() -> None:
     matrices: list[int] = []
 

@@ -52,6 +52,14 @@ def test_a_constant_feature_is_named() -> None:
     assert codes(rows(2_000).with_columns(distance=pl.lit(7.0)))["constant"] == "distance"
 
 
+@pytest.mark.parametrize("every", [1, 2], ids=["every row", "every second row, beside nulls"])
+def test_a_feature_without_numbers_has_no_values(every: int) -> None:
+    nan = pl.when(pl.int_range(pl.len()) % every == 0).then(pl.lit(float("nan"), pl.Float32)).otherwise(None)
+    found = codes(rows(2_000).with_columns(distance=nan))
+    assert found["no_values"] == "distance"
+    assert "constant" not in found
+
+
 def test_a_feature_without_values_is_named() -> None:
     assert codes(rows(2_000).with_columns(carrier=pl.lit(None, pl.String))) == {"no_values": "carrier"}
 
@@ -289,3 +297,43 @@ def test_a_holdout_that_cannot_be_divided_is_a_note(task: str, prediction: dict[
     assert [note.code for note in calibration_notes(described, at_once)] == ["undivided_holdout"]
     assert not list(calibration_notes(described, rows(100)))
     assert not list(calibration_notes(spec(task=task), at_once))
+
+
+WAVE = (AT * 7919 % 1_999).cast(pl.Float32)
+DECIDING = {
+    "a threshold": (WAVE > 1_000, WAVE),
+    "a copy with a wrong row": (WAVE > 1_000, ((WAVE > 1_000) ^ (AT == 700)).cast(pl.Float32)),
+    "a refined copy": (WAVE % 12 > 5, WAVE % 12),
+    "a rare class": (WAVE > 1_900, WAVE),
+}
+OTHERS = {
+    "noise": (WAVE > 1_000, (AT * 104_729 % 1_997).cast(pl.Float32)),
+    "a hint": (WAVE > 1_000, WAVE + (AT % 5) * 200),
+    "mostly 0": (WAVE > 1_000, pl.when(AT % 10 == 0).then(WAVE).otherwise(0.0)),
+    "a rare class of few rows": (WAVE % 50 == 7, WAVE % 50),
+    "a constant": (WAVE > 1_000, pl.lit(1.0)),
+}
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("relation", [*DECIDING, *OTHERS])
+def test_a_feature_that_alone_decides_the_class_is_noted(relation: str, task: str) -> None:
+    label, feature = (DECIDING | OTHERS)[relation]
+    late = label.cast(pl.Float64) if task == "binary" else pl.when(label).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    described = spec(task=task)
+    frame = rows(2_000).with_columns(late=late, distance=feature.cast(pl.Float32))
+    found = {note.code: note.feature for note in notes(described, split(described, frame))}
+    assert found.get("determines_label") == ("distance" if relation in DECIDING else None)
+
+
+def test_three_classes_between_bounds_are_decided() -> None:
+    label = pl.when(WAVE < 500).then(pl.lit("low")).when(WAVE < 1_500).then(pl.lit("mid")).otherwise(pl.lit("high"))
+    described = spec(task="multiclass")
+    frame = rows(2_000).with_columns(late=label, distance=WAVE)
+    found = {note.code: note.feature for note in notes(described, split(described, frame))}
+    assert found["determines_label"] == "distance"
+
+
+def test_a_text_that_each_row_has_for_itself_decides_nothing() -> None:
+    frame = rows(2_000).with_columns(late=(WAVE > 1_000).cast(pl.Float64), carrier=AT.cast(pl.String))
+    assert "determines_label" not in codes(frame)

@@ -116,6 +116,20 @@ NOTES: dict[str, tuple[str, str | None, dict[str, Any], dict[str, pl.Expr], tupl
         {"late": AT + 16_776_000.0},
         ("which float32 rounds by up to 1", "let the label be the difference from a usual value, or a number in"),
     ),
+    "labels of many digits": (
+        "rounded_labels",
+        None,
+        NUMBER,
+        {"late": (AT + 1) * 1e34 / 3},
+        ("has values up to 6.67e+36, which float32 rounds by up to",),
+    ),
+    "a feature that decides the class": (
+        "determines_label",
+        "distance",
+        {},
+        {"late": (AT % 2).cast(pl.Float64), "distance": (AT % 2 + (AT == 700)).cast(pl.Float32)},
+        ("the feature 'distance' gives the label 'late' by itself in all rows but 1: make sure",),
+    ),
     "an interval of few rows": (
         "few_interval_rows",
         None,

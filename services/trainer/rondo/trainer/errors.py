@@ -143,11 +143,18 @@ class NoFinitePredictionError(TrainingImpossibleError):
 
     code = "no_finite_prediction"
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, beyond_float32: bool = False) -> None:
+        self.beyond_float32 = beyond_float32
+        advice = (
+            "its labels are near the largest 32-bit float, and a prediction or an end of its interval is beyond it: let"
+            " the label be a number in a larger unit"
+            if beyond_float32
+            else "declare an imputation for features that may be missing (`prepare.impute`), or use a kind that takes"
+            " missing values, such as lightgbm"
+        )
         super().__init__(
             f"the model of `trainer.kind: {kind}` gives no finite number for a row of the holdout, which serving would"
-            " refuse: declare an imputation for features that may be missing (`prepare.impute`), or use a kind that"
-            " takes missing values, such as lightgbm"
+            f" refuse: {advice}"
         )
 
 

@@ -253,7 +253,7 @@ class Pipeline:
         made = combine(spec, classes, alone, champions, self.score, compared)
         holdout, scored = score_holdout(spec, classes, made.holdout, made.model.predict)
         if not scored.finite:
-            raise NoFinitePredictionError(spec.trainer.kind)
+            raise NoFinitePredictionError(spec.trainer.kind, beyond_float32=scored.near_float32_limit)
         fitted, served = scored.task, made.model if fit.refitted is None else fit.refitted
         parameters = Parameters(kind=fits.trainer.kind, params=own_params(fits.trainer))
         metadata = {

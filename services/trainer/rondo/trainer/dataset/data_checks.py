@@ -13,6 +13,7 @@ from rondo.contracts.spec.data import LARGEST_EXACT_INT
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.regression import least_rows
 from rondo.contracts.vocabularies import NoteCode
+from rondo.trainer.dataset.determined_labels import ENOUGH_ROWS, PROBE_ROWS, determines, known_values, undecided_rows
 from rondo.trainer.dataset.split import calibration
 from rondo.trainer.errors import LeakError
 
@@ -33,13 +34,13 @@ _OF_RARE = ("average_precision", "balanced_accuracy", "f1_macro")
 REPEATED = 0.5
 # With this share of rows of the holdout that equal an earlier row, the metrics show too little of new rows.
 REPEATED_HOLDOUT = 0.1
-# With fewer rows a feature may agree with the label by chance.
-_ENOUGH_ROWS = 50
 # The correlation of a feature that differs from a multiple of the label only by rounding of doubles, and the least
 # correlation with which a feature is compared row by row: float32 rounds by more, for example values near a million
 # that differ by less than one.
 _COPY, _NEARLY = 1 - 1e-9, 0.99
-_PROBE_ROWS, _RECENT_ROWS = 2_000, 20_000
+_RECENT_ROWS = 20_000
+# Larger numbers are shown by their power of ten.
+_MOST_DIGITS = 1e15
 # A label may be called `count`. None has a dot in its name.
 _ROWS = "class.rows"
 
@@ -57,12 +58,12 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     of_classes = task_named(spec.task).target != "number"
     copies, classes = _is_renamed_copy if of_classes else _is_multiple, label.n_unique()
     for name in spec.features:
-        known = _known(rows[name])
+        known = known_values(rows[name])
         values = rows[name].filter(known)
         # The first rows of most features already show that they have more values than there are classes.
-        if of_classes and values.head(_PROBE_ROWS).n_unique() > classes:
+        if of_classes and values.head(PROBE_ROWS).n_unique() > classes:
             continue
-        if values.len() >= _ENOUGH_ROWS and copies(values, label.filter(known)):
+        if values.len() >= ENOUGH_ROWS and copies(values, label.filter(known)):
             raise LeakError(name, spec.data.label)
 
 
@@ -76,6 +77,8 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
     if task_named(spec.task).target != "number":
         yield from _rare_class(spec, training[label], "training")
         yield from _unknown_class(training[label], holdout[label])
+        for name in spec.features:
+            yield from _decides(training[name], training[label])
     else:
         yield from _same_label(training[label], "training", "the model answers with that alone")
         yield from _rounded(pl.concat([training[label], holdout[label]]))
@@ -176,10 +179,11 @@ def described_left_out(spec: ModelSpec, left_out: RowsLeftOut, remaining: int) -
 
 
 def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:
-    if values.null_count() == values.len():
+    known = known_values(values)
+    if not known.any():
         message = f"the feature {values.name!r} has no value in any training row: it decides nothing"
         yield TrainingNote(code=NoteCode.NO_VALUES, feature=values.name, message=message)
-    elif not values.null_count() and values.head(_PROBE_ROWS).n_unique() == 1 and values.n_unique() == 1:
+    elif known.all() and values.head(PROBE_ROWS).n_unique() == 1 and values.n_unique() == 1:
         message = f"the feature {values.name!r} is {values[0]} in all training rows: it decides nothing"
         yield TrainingNote(code=NoteCode.CONSTANT, feature=values.name, message=message)
 
@@ -195,7 +199,7 @@ def _repeated_rows(spec: ModelSpec, rows: pl.DataFrame, kind: str) -> Iterator[T
 
 def _repeated(rows: pl.DataFrame) -> float | None:
     """Return the share of rows that equal an earlier one, if it is above `REPEATED`."""
-    first = rows.head(_PROBE_ROWS)
+    first = rows.head(PROBE_ROWS)
     widest = max(rows.columns, key=lambda name: first[name].n_unique())
     # Rows that differ in one column are distinct, and this check is quick for a column of numbers.
     if 1 - rows[widest].n_unique() / rows.height <= REPEATED:
@@ -208,7 +212,7 @@ def _repeated_holdout(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
     names = [*spec.features, spec.data.label]
     earlier, holdout = parts.training.select(names), parts.holdout.select(names)
     least = REPEATED_HOLDOUT * holdout.height
-    first = holdout.head(_PROBE_ROWS)
+    first = holdout.head(PROBE_ROWS)
     widest = max(names, key=lambda name: first[name].n_unique())
     # A row with a new value in one column equals no earlier row, and this check is quick for a column of numbers.
     if holdout[widest].is_in(earlier[widest].implode(), nulls_equal=True).sum() < least:
@@ -280,8 +284,9 @@ def _rounded(labels: pl.Series) -> Iterator[TrainingNote]:
     values = labels.to_numpy().astype(np.float64)
     largest, error = np.abs(values).max(), np.abs(values - values.astype(np.float32)).max()
     if largest > LARGEST_EXACT_INT and error > 0:
+        shown = f"{largest:,.0f}" if largest < _MOST_DIGITS else f"{largest:.3g}"
         message = (
-            f"the label {labels.name!r} has values up to {largest:,.0f}, which float32 rounds by up to {error:g}; their"
+            f"the label {labels.name!r} has values up to {shown}, which float32 rounds by up to {error:.3g}; their"
             f" standard deviation is {values.std():.4g}. Where that matters, let the label be the difference from a"
             " usual value, or a number in a larger unit"
         )
@@ -292,31 +297,35 @@ def _shown(label: object) -> str:
     return figure(label) if isinstance(label, float) else repr(label)
 
 
-def _known(values: pl.Series) -> pl.Series:
-    known = values.is_not_null()
-    return known & values.is_not_nan() if values.dtype.is_float() else known
-
-
 def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
     """Return whether each value has one class and each class one value, and there are two at least."""
     classes = label.n_unique()
     # A feature that is constant, or is known only for rows of one class, is no copy.
-    if classes == 1 or values.head(_PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
+    if classes == 1 or values.head(PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
         return False
     return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
 
 
 def _determines(values: pl.Series, label: pl.Series) -> Iterator[TrainingNote]:
     """Yield a note on a feature that alone determines a numeric label: it may be computed from it, or follow a law."""
-    known = _known(values)
-    values, label = values.filter(known), label.filter(known)
-    relation = _is_monotone if values.dtype.is_numeric() else _is_named
-    if values.len() >= _ENOUGH_ROWS and values.dtype != pl.Boolean and relation(values, label):
-        message = (
-            f"the feature {values.name!r} gives the label {label.name!r} by itself in every row: make sure that a"
-            " request has it before the label is known, else take it out of `features`"
-        )
-        yield TrainingNote(code=NoteCode.DETERMINES_LABEL, feature=values.name, message=message)
+    if determines(values, label):
+        yield _determines_note(values.name, label.name, 0)
+
+
+def _decides(values: pl.Series, label: pl.Series) -> Iterator[TrainingNote]:
+    """Yield a note on a feature that alone decides the class: it may be computed from the label, or follow a law."""
+    wrong = undecided_rows(values, label)
+    if wrong is not None:
+        yield _determines_note(values.name, label.name, wrong)
+
+
+def _determines_note(feature: str, label: str, wrong: int) -> TrainingNote:
+    determined = "by itself in every row" if not wrong else f"by itself in all rows but {wrong:,}"
+    message = (
+        f"the feature {feature!r} gives the label {label!r} {determined}: make sure that a request has it before the"
+        " label is known, else take it out of `features`"
+    )
+    return TrainingNote(code=NoteCode.DETERMINES_LABEL, feature=feature, message=message)
 
 
 def _is_multiple(values: pl.Series, label: pl.Series) -> bool:
@@ -324,37 +333,11 @@ def _is_multiple(values: pl.Series, label: pl.Series) -> bool:
     if values.dtype.is_numeric():
         return _is_linear_copy(values, label)
     texts = values.cast(pl.String)
-    if values.dtype == pl.Boolean or texts.head(_PROBE_ROWS).cast(pl.Float64, strict=False).null_count():
+    if values.dtype == pl.Boolean or texts.head(PROBE_ROWS).cast(pl.Float64, strict=False).null_count():
         return False
     numbers = texts.cast(pl.Float64, strict=False)
     known = numbers.is_not_null()
     return bool(known.any()) and _is_linear_copy(numbers.filter(known), label.filter(known))
-
-
-def _is_named(texts: pl.Series, label: pl.Series) -> bool:
-    """Return whether each text has one label and each label one text, and most texts occur in several rows."""
-    for rows in (_PROBE_ROWS, texts.len()):
-        of, by = label.head(rows), texts.head(rows)
-        distinct = by.n_unique()
-        if of.n_unique() != distinct or int(pl.DataFrame({"value": by, "label": of}).n_unique()) != distinct:
-            return False
-    # Two texts may match two numbers by chance. An id has another text in each row, so it proves nothing.
-    return 2 < distinct <= texts.len() / 2  # noqa: PLR2004 - as said
-
-
-def _is_monotone(values: pl.Series, label: pl.Series) -> bool:
-    """Return whether the label is a monotone function of a feature of many values, for example its logarithm."""
-    for rows in (_PROBE_ROWS, values.len()):
-        of, by = label.head(rows), values.head(rows)
-        if min(of.n_unique(), by.n_unique()) < _ENOUGH_ROWS:
-            return False
-        pairs = pl.DataFrame({"value": by, "label": of})
-        if not any(
-            pairs.sort("value", "label", descending=[False, falls])["label"].is_sorted(descending=falls)
-            for falls in (False, True)
-        ):
-            return False
-    return True
 
 
 def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
@@ -362,7 +345,7 @@ def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
     if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
         return False
     # Two distinct values always lie on a line.
-    if values.head(_PROBE_ROWS).n_unique() <= 2:  # noqa: PLR2004 - as said
+    if values.head(PROBE_ROWS).n_unique() <= 2:  # noqa: PLR2004 - as said
         return False
     correlation = abs(float(np.corrcoef(x, y)[0, 1]))
     return correlation > _COPY or (correlation > _NEARLY and _is_rounded_line(x, y))

@@ -184,7 +184,7 @@ def _losses(fits: ModelFits, classes: tuple[str, ...], holdout: pl.DataFrame, mo
     fitted = task.fitted(classes, spec.prediction.model_dump(), raw, known)
     scored = Scored(fitted, known, task.predictions(fitted, raw))
     if not scored.finite:
-        raise NoFinitePredictionError(spec.trainer.kind)
+        raise NoFinitePredictionError(spec.trainer.kind, beyond_float32=scored.near_float32_limit)
     return losses_of_rows(scored)
 
 

@@ -93,7 +93,7 @@ class Objective:
         fitted = task.fitted(split.classes, self.spec.prediction.model_dump(), raw, split.later_labels)
         scored = Scored(fitted, split.later_labels, task.predictions(fitted, raw))
         if not scored.finite:
-            raise NoFinitePredictionError(self.spec.trainer.kind)
+            raise NoFinitePredictionError(self.spec.trainer.kind, beyond_float32=scored.near_float32_limit)
         return metrics.compute(self.metric.name, scored)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask, Output
 
 
+_NEAR_LIMIT = np.finfo(np.float32).max / 10
+
+
 @dataclass(frozen=True, eq=False)
 class Scored:
     """The outputs of a model for N rows (see `Task.predictions`), and the targets of these rows, shape `[N]`.
@@ -79,6 +82,11 @@ class Scored:
         """The counts of rows by threshold of a binary model, for all metrics of ranks."""
         order = np.argsort(-self.score, kind="stable")
         return Curve.of(self.targets[order].astype(np.int64), self.score[order])
+
+    @property
+    def near_float32_limit(self) -> bool:
+        """True if the targets are so large that a prediction, or an end of an interval, may be beyond float32."""
+        return bool(np.abs(self.targets).max(initial=0) > _NEAR_LIMIT)
 
     @property
     def finite(self) -> bool:
