@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rondo.chassis.stream.group_owners import GroupView, is_responsible, partitions_without_owner
 from rondo.contracts.kafka_connection import KafkaConnection
 
-from tests.chassis.stream.members import Member
+from tests.chassis.stream.rebalances.members import Member
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A stream in a process of its own, which can be killed and frozen: `python -m tests.chassis.stream.members`."""
+"""A stream in a process that can be killed and frozen: `python -m tests.chassis.stream.rebalances.members`."""
 
 from __future__ import annotations
 

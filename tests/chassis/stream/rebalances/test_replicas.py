@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chassis.stream.copies import Topics
-from tests.chassis.stream.members import SESSION_SECONDS, Member
-from tests.chassis.stream.traffic import Traffic
+from tests.chassis.stream.rebalances.members import SESSION_SECONDS, Member
+from tests.chassis.stream.rebalances.traffic import Traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,7 @@ def test_a_replica_beyond_the_partitions_waits_and_takes_over(kafka: str, tmp_pa
         time.sleep(SESSION_SECONDS + 4)
         wait_share(traffic)
         assert traffic.finish() == NOTHING
-    assert silences[0] < SESSION_SECONDS, "the partition of the other one goes on"
+    assert silences[0] < SESSION_SECONDS, "the partition of the other one is still answered"
 
 
 @pytest.mark.slow
