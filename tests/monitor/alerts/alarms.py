@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.component_tests.watched import Alarm
 from rondo.monitor.evidence.staged_test import Change
-from rondo.monitor.evidence.version_evidence import Alarm
 
 from tests.monitor.builders import EPOCH, MODEL
 

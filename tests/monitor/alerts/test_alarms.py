@@ -13,7 +13,7 @@ from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
 from tests.monitor.builders import REFERENCE
 
 if TYPE_CHECKING:
-    from rondo.monitor.evidence.version_evidence import Alarm
+    from rondo.monitor.evidence.component_tests.watched import Alarm
 
 X, CITY = alarm("inputs", "x", "level"), alarm("inputs", "city", "share of a")
 X_RANGE = alarm("inputs", "x", "out_of_range")

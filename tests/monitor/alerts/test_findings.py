@@ -27,7 +27,7 @@ from tests.monitor.builders import EPOCH
 
 if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.evidence.version_evidence import Alarm
+    from rondo.monitor.evidence.component_tests.watched import Alarm
 
 ALARMS = {
     "drift": [alarm("inputs", "x", "level", 20.0, since=4), alarm("outputs", "output.score", "spread", 11.0, since=2)],

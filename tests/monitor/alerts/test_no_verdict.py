@@ -11,10 +11,11 @@ from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.monitor.alerts import no_verdict
 from rondo.monitor.alerts.no_verdict import NO_LOSS, NO_REFERENCE, NO_ROWS
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
+from rondo.monitor.evidence.component_tests.watched import Taken
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.verdicts import expected_at, note_judged, verdicts
-from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.monitor.windows.tumbling import to_micros, to_time
 
 from tests.monitor.alerts.alarms import SUBJECT, at

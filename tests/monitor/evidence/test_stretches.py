@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.component_tests.watched import Watched
 from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
-from rondo.monitor.evidence.version_evidence import Watched
 
 from tests.chassis.profiles.test_autocorrelation import autoregressive
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of

@@ -7,10 +7,11 @@ import pytest
 from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.component_tests.watched import Taken, Watched
 from rondo.monitor.evidence.staged_test import StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.verdicts import Verdict, expected_at, fewest_blocks, note_judged, verdicts
-from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact
 

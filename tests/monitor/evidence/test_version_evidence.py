@@ -11,12 +11,13 @@ from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile,
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.component_tests.watched import Watched
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning
 from rondo.monitor.evidence.verdicts import verdicts
-from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.monitor.evidence.window_lengths import Lengths
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 

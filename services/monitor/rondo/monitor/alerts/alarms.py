@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rondo.monitor.alerts.finding_kinds import FindingKind
     from rondo.monitor.alerts.findings import Announcement, Subject
-    from rondo.monitor.evidence.version_evidence import Alarm
+    from rondo.monitor.evidence.component_tests.watched import Alarm
 
 LONGEST_INTERVAL = timedelta(days=7)
 NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"

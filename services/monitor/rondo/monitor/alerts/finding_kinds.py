@@ -10,7 +10,7 @@ from rondo.monitor.evidence.component_sums import DETECTORS, LOSS, SLICES
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rondo.monitor.evidence.version_evidence import Alarm
+    from rondo.monitor.evidence.component_tests.watched import Alarm
 
 FindingKind = Literal["drift", "performance", "slices", "quality", "detectors"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "slices", "quality", "detectors")

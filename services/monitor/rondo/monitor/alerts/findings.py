@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rondo.contracts.events.monitoring import Finding
     from rondo.monitor.alerts.finding_kinds import FindingKind
     from rondo.monitor.estimates.expected_harm import ExpectedLoss
+    from rondo.monitor.evidence.component_tests.watched import Alarm
     from rondo.monitor.evidence.suspicion import Suspected
-    from rondo.monitor.evidence.version_evidence import Alarm
     from rondo.monitor.history.closed_window import ClosedWindow, WindowBins
 
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement, Subject
     from rondo.monitor.costs.cost_status import CostStatus
     from rondo.monitor.evidence.component_sums import Group
+    from rondo.monitor.evidence.component_tests.watched import Alarm
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.history.closed_window import WindowBins
     from rondo.monitor.statistics.slice_figures import SliceFigures
 

@@ -13,15 +13,16 @@ from scipy.special import gammaln
 from rondo.monitor.evidence.block_figures.figure_tests import BLOCKS_OF_REFERENCE
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST
 from rondo.monitor.evidence.component_sums import DETECTORS, EVERY_GROUP, GAPS, SLICES
+from rondo.monitor.evidence.component_tests.watched import Taken
 from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
-from rondo.monitor.evidence.version_evidence import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rondo.monitor.evidence.component_sums import Group
+    from rondo.monitor.evidence.component_tests.watched import Watched
     from rondo.monitor.evidence.stretches import Learning
-    from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 _BASE_10 = math.log(10)
 _MOST_EXTENSIONS = 20

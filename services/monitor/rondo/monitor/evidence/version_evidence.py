@@ -13,9 +13,8 @@ between groups are watched, too, slices and gaps have half of that half each.
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,12 +25,10 @@ from rondo.monitor.estimates.prediction_history import PredictionHistory
 from rondo.monitor.evidence.block_figures.count_blocks import CountBlocks, rows_of_block
 from rondo.monitor.evidence.block_figures.figure_tests import (
     BlockSpan,
-    detector_of,
     figure_component,
     with_figure,
 )
 from rondo.monitor.evidence.block_figures.group_gaps import OpenGap, pairs_of, rows_of_gap
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import (
     DETECTORS,
     EVERY_GROUP,
@@ -45,152 +42,32 @@ from rondo.monitor.evidence.component_sums import (
     UNCOVERED,
     Component,
     compressed,
-    places_of,
     reference_blocks,
-    row_range,
     watched_columns,
-    watched_components,
 )
+from rondo.monitor.evidence.component_tests.from_reference import (
+    begun_tests,
+    range_of_losses,
+    tests_of_columns,
+    tests_of_slices,
+)
+from rondo.monitor.evidence.component_tests.watched import Alarm, Taken, Watched, slice_key
 from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
-from rondo.monitor.evidence.stretches import Learning, Stretches, staged
+from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, SliceReference
+    from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
     from rondo.monitor.evidence.block_figures.group_gaps import PartsOfSlices
-    from rondo.monitor.evidence.component_sums import Group, Watchable
+    from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.open_buckets import BucketArrays
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.evidence.staged_test import Change
-
-# The trainer rounds the means of a reference to nine decimals.
-_WHOLE = 1e-4
-
-
-@dataclass(eq=False)
-class Watched:
-    """Components that share the same blocks. `state` is their test, or the reference while live rows extend it."""
-
-    components: tuple[Component, ...]
-    state: StagedTest | Learning
-
-    @property
-    def group(self) -> Group:
-        return self.components[0].group
-
-    @cached_property
-    def rows_of(self) -> str:
-        """The key in `VersionEvidence.taken` of the rows that these components take: their group, or their slice."""
-        first = self.components[0]
-        if first.group in {DETECTORS, GAPS}:
-            return f"{first.group}/{first.column}/{first.value}"
-        return slice_key(first.column or "", first.value) if first.value is not None else first.group
-
-    @cached_property
-    def family(self) -> str:
-        """The tests that share a part of the false-alarm rate: their group, or their detector."""
-        return detector_of(self.components[0]) if self.group == DETECTORS else self.group
-
-    def take(self, buckets: Buckets) -> None:
-        """Take buckets of the components of the group."""
-        self.take_mine(self.of(buckets))
-
-    def of(self, buckets: Buckets) -> Buckets:
-        """Return the buckets with the sums of these components alone."""
-        return buckets.of([each.at for each in self.components])
-
-    def take_mine(self, mine: Buckets | None) -> None:
-        """Take buckets that have the sums of these components alone."""
-        while mine is not None:
-            mine = self._take(mine)
-
-    def expect(self, mine: Buckets) -> None:
-        """Prepare for buckets of these components that are taken next, in parts. See `StagedTest.expect`."""
-        if isinstance(self.state, StagedTest):
-            self.state.expect(mine)
-
-    @cached_property
-    def places(self) -> Mapping[str | None, list[int]]:
-        """The indices of each column's components, which are next to each other."""
-        found: dict[str | None, list[int]] = {}
-        for at, each in enumerate(self.components):
-            found.setdefault(each.column, []).append(at)
-        return found
-
-    @cached_property
-    def fields(self) -> list[dict[str, object]]:
-        """The components in the form of a checkpoint."""
-        return [asdict(each) for each in self.components]
-
-    def snapshot(self) -> Watched:
-        """Return the present state, which further buckets do not change."""
-        state = copy(self.state)
-        state.open = copy(state.open)
-        return Watched(self.components, state)
-
-    def _take(self, buckets: Buckets) -> Buckets | None:
-        """Take buckets until the state changes. Returns the rest, which the new state takes."""
-        if isinstance(self.state, StagedTest):
-            left = self.state.take(buckets)
-            if left is None:
-                return None
-            # A bucket has more rows than the blocks of the reference allow, so live rows extend the reference from now
-            # on.
-            self.state = Learning.again(self.state)
-            return buckets.since(left)
-        begun, taken = self.state.take(buckets)
-        self.state = begun or self.state
-        return buckets.since(taken) if begun else None
-
-
-def slice_key(column: str, value: str) -> str:
-    """Return the key of a slice's rows in `VersionEvidence.taken`."""
-    return f"{SLICES}/{column}={value}"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The number of live `rows` of a group or a slice so far. For losses only rows with an outcome count.
-
-    `first` is the start of the first bucket, and `last` is the end of the last one, in microseconds.
-    """
-
-    rows: int = 0
-    first: int = 0
-    last: int = 0
-
-    def with_buckets(self, buckets: Buckets) -> Taken:
-        first = self.first if self.rows else int(buckets.starts[0])
-        return Taken(self.rows + int(buckets.rows.sum()), first, int(buckets.starts[-1]) + buckets.length)
-
-    def with_rows(self, block: BlockSpan) -> Taken:
-        return Taken(self.rows + block.rows, self.first if self.rows else block.start, block.end)
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A component whose evidence has reached the threshold. Both are logarithms.
-
-    `find_change` estimates the change behind the evidence. It is called on demand: it is slow, and most looks publish
-    nothing.
-    """
-
-    component: Component
-    evidence: float
-    threshold: float
-    find_change: Callable[[], Change] = field(compare=False, repr=False)
-    end: int
-
-    @cached_property
-    def change(self) -> Change:
-        """The change, as estimated at the first access."""
-        return self.find_change()
 
 
 class ExpectedBuckets(NamedTuple):
@@ -233,12 +110,12 @@ class VersionEvidence:
         watched = [
             test
             for group, columns in watched_columns(profile).items()
-            for test in _columns(digest, group, columns, blocks.get(group), run_length=run_length)
+            for test in tests_of_columns(digest, group, columns, blocks.get(group), run_length=run_length)
         ]
         if profile.loss is None or not profile.loss.means:
             return cls(watched, run_length=run_length)
         rows, within = profile.loss.rows, profile.loss.autocorrelation_rows
-        of_row = _range_of_losses(rows, profile.loss.means)
+        of_row = range_of_losses(rows, profile.loss.means)
         stretches = Stretches(rows, within, np.array([profile.loss.means]), of_row)
         names: list[str] = [LOSS]
         means = [profile.loss.means]
@@ -250,8 +127,8 @@ class VersionEvidence:
             means = [*means, profile.loss.bias, tuple(-each for each in profile.loss.bias)]
         components = tuple(Component("loss", None, name, at) for at, name in enumerate(names))
         of_all = Stretches(rows, within, np.array(means), of_row)
-        watched += _begun(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True, run_length=run_length)
-        watched += _slices(digest, profile.slices, of_row[:1], run_length=run_length)
+        watched += begun_tests(f"{digest}/{LOSS}", [(components, of_all)], one_sided=True, run_length=run_length)
+        watched += tests_of_slices(digest, profile.slices, of_row[:1], run_length=run_length)
         bounds = LossBounds.of(stretches.means[0], rows, within)
         suspicion = begun(f"{digest}/suspicion", stretches)
         return cls(watched, suspicion, loss_bounds=bounds, run_length=run_length)
@@ -482,73 +359,3 @@ def _with_rows(buckets: Buckets) -> Buckets:
     if (buckets.rows > 0).all():
         return buckets
     return buckets.at(buckets.rows > 0)
-
-
-def _slices(
-    digest: str, slices: Sequence[SliceReference], of_row: NDArray[np.float64], *, run_length: bool
-) -> list[Watched]:
-    """Return the watched losses of the slices that have a reference of losses.
-
-    `of_row` is the range of a row's losses.
-    """
-    watched: list[Watched] = []
-    for each in slices:
-        if each.loss is None or not each.loss.means:
-            continue
-        component = Component(SLICES, each.column, LOSS, 0, each.value)
-        means = np.array([each.loss.means])
-        stretches = Stretches(each.loss.rows, each.loss.autocorrelation_rows, means, of_row)
-        seed = f"{digest}/{slice_key(each.column, each.value)}"
-        watched += _begun(seed, [((component,), stretches)], one_sided=True, run_length=run_length)
-    return watched
-
-
-def _range_of_losses(rows: int, means: Sequence[float]) -> NDArray[np.float64]:
-    """Return the range 1 for losses that are 0 or 1, and 0 for others.
-
-    The kind follows from the means of stretches of `rows` rows. The means of other losses are on no grid, and a random
-    part as large as their range would be more than they vary by.
-    """
-    sums = np.array(means) * rows
-    return np.full(1, float(np.abs(sums - np.rint(sums)).max(initial=0.0) < _WHOLE))
-
-
-def _columns(
-    digest: str, group: Group, profiles: Mapping[str, Watchable], blocks: ReferenceBlocks | None, *, run_length: bool
-) -> list[Watched]:
-    if blocks is None:
-        return []
-    parts, by_column = [], {name: watched_components(each, blocks.columns.get(name)) for name, each in profiles.items()}
-    places = places_of([each.names for each in by_column.values()])
-    for (column, watched), at in zip(by_column.items(), places, strict=True):
-        names, reference = watched.names, blocks.columns.get(column)
-        found = tuple(Component(group, column, name, place) for name, place in zip(names, at, strict=True))
-        if reference and set(names) <= reference.means.keys():
-            means = np.array([reference.means[name] for name in names])
-            if means.shape[1]:
-                within, of_row = reference.autocorrelation_rows, row_range(profiles[column], watched)
-                parts.append((found, Stretches(blocks.rows, within, means, of_row)))
-    return _begun(f"{digest}/{group}", parts, run_length=run_length)
-
-
-def _begun(
-    seed: str, parts: Sequence[tuple[tuple[Component, ...], Stretches]], *, one_sided: bool = False, run_length: bool
-) -> list[Watched]:
-    """Return the tests of columns with long enough references, one for each length of blocks, and the other columns."""
-    by_block: dict[int, list[tuple[tuple[Component, ...], Stretches]]] = {}
-    watched: list[Watched] = []
-    for names, stretches in parts:
-        block = stretches.block(shortest_of(stretches.total))
-        if stretches.total < FEWEST_BLOCKS * block:
-            learning = Learning.of(f"{seed}/{names[0].column}", stretches, one_sided=one_sided, run_length=run_length)
-            watched.append(Watched(names, learning))
-        else:
-            by_block.setdefault(block, []).append((names, stretches))
-    for block, members in by_block.items():
-        names = tuple(each for found, _ in members for each in found)
-        test = staged(
-            f"{seed}/{block}", [stretches for _, stretches in members], block, one_sided=one_sided,
-            run_length=run_length,
-        )  # fmt: skip
-        watched.append(Watched(names, test))
-    return watched

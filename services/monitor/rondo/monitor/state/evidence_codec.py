@@ -15,12 +15,13 @@ from rondo.monitor.evidence.block_figures.count_blocks import CountBlock, CountB
 from rondo.monitor.evidence.block_figures.group_gaps import OpenGap, Pair
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.component_sums import Component
+from rondo.monitor.evidence.component_tests.watched import Taken, Watched
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
 from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspected, Suspicion
-from rondo.monitor.evidence.version_evidence import Taken, VersionEvidence, Watched
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

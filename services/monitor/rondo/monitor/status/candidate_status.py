@@ -8,7 +8,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts import no_verdict
 from rondo.monitor.evidence.component_sums import INPUT_GROUPS
-from rondo.monitor.evidence.version_evidence import Taken
+from rondo.monitor.evidence.component_tests.watched import Taken
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.windows.tumbling import to_time

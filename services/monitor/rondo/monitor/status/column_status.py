@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from rondo.contracts.training_evidence import Importance
     from rondo.monitor.evidence.component_sums import Component
+    from rondo.monitor.evidence.component_tests.watched import Alarm
     from rondo.monitor.evidence.verdicts import Verdict
-    from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 _MOST_WORDS = 3
 MISSING = "(missing)"
