@@ -236,9 +236,11 @@ def test_the_calibration_error_of_classes_is_that_of_the_evaluation_but_for_the_
     named = np.array(CLASSES)
     mine = table(number=score, label=named[predicted], outcome_label=named[observed])
     figures = sketch("multiclass").figures(sketch("multiclass").count(mine))
-    scored = Scored(
-        FITTED["multiclass"], observed.astype(np.float32), {"label": predicted, "score": score.astype(np.float32)}
-    )
+    # The other two classes share the rest, so the predicted class is the most probable one.
+    of_class = np.repeat((1 - score)[:, None] / 2, 3, axis=1)
+    of_class[np.arange(4_000), predicted] = score
+    outputs = {"label": predicted, "probabilities": of_class.astype(np.float32)}
+    scored = Scored(FITTED["multiclass"], observed.astype(np.float32), outputs)
     expected = compute("ece", scored)
     assert expected is not None
     assert expected > 0.15
