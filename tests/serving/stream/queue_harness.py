@@ -26,6 +26,7 @@ from tests.serving.stream.committed import Committed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from rondo.chassis.stream.transform import Output
     from rondo.serving.inference.scored import Duration
     from rondo.serving.models.loaded_version import ServedModel
     from rondo.serving.models.serving_table import ServedModels
@@ -149,15 +150,20 @@ class Kafka:
         self.queues.restore({(TOPIC, partition): self.known[partition]})
         self.read[partition] = max(self.known[partition][0], 0)
 
-    def turn(self, most: int = 5, *, crash: bool = False) -> None:
-        """Answer a micro-batch, and commit it unless this is a crash."""
+    def turn(self, most: int = 5, *, crash: bool = False, leaves: int | None = None) -> None:
+        """Answer a micro-batch, and commit it unless this is a crash.
+
+        A partition that `leaves` does so during the call. Like the stream, this drops the output if it has messages or
+        a note of that partition.
+        """
         messages: list[Any] = []
         for partition, offset in self.read.items():
             mine = self.topic[partition][offset : offset + most]
             self.read[partition] += len(mine)
             messages += mine
-        output = self.stream(messages)
-        if crash:
+        output = self._answer(messages, leaves)
+        changed = {message.partition() for message in messages} | {partition for _, partition in output.notes}
+        if crash or leaves in changed:
             output.aborted()
             self.restart()
             return
@@ -166,11 +172,26 @@ class Kafka:
         for (_, partition), note in output.notes.items():
             self.known[partition] = self.known[partition][0], note
             assert self.known[partition][0] >= 0
-        changed = {message.partition() for message in messages} | {partition for _, partition in output.notes}
         self.committed |= {partition: self.known[partition] for partition in changed}
         for record in output.records:
             self._write(record)
         output.committed()
+        if leaves is not None:
+            self.move(leaves)
+
+    def _answer(self, messages: Sequence[Any], leaves: int | None) -> Output:
+        shared = self.queues.shared
+
+        def leaving(messages: Sequence[Any]) -> Sequence[Any]:
+            if leaves is not None:
+                self.stream.forget([(TOPIC, leaves)])
+            return shared(messages)
+
+        self.queues.shared = leaving  # type: ignore[method-assign]
+        try:
+            return self.stream(messages)
+        finally:
+            self.queues.shared = shared  # type: ignore[method-assign]
 
     def _write(self, record: Record | Records) -> None:
         if isinstance(record, Records):
@@ -190,7 +211,8 @@ class Kafka:
             assert time.monotonic() < until
             if crashes is not None and crashes.random() < 0.2:
                 self.move(crashes.randrange(2))
-            self.turn(crash=crashes is not None and crashes.random() < 0.1)
+            leaves = crashes.choice([0, 1, None, None, None]) if crashes is not None else None
+            self.turn(crash=crashes is not None and crashes.random() < 0.1, leaves=leaves)
             if crashes is None or crashes.random() < 0.5:
                 # turns are much faster than threads, so otherwise no inference would end before a crash
                 wait_scored(self)

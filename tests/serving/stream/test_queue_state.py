@@ -85,7 +85,7 @@ def test_what_was_lost_to_another_owner_is_dropped(models: ServedModels) -> None
     assert not models.table.leases
 
 
-def test_a_partition_that_leaves_takes_its_requests_with_it_and_no_other_waits_anew(models: ServedModels) -> None:
+def test_a_partition_that_leaves_takes_its_requests_with_it_and_no_other_one_waits_again(models: ServedModels) -> None:
     kafka, pace = Kafka(models, Slow()), Slow()
     kafka.queues.paces = pace
     for number in range(4):
@@ -99,6 +99,23 @@ def test_a_partition_that_leaves_takes_its_requests_with_it_and_no_other_waits_a
     assert kafka.queues.active, "it is called again, to drop the queue"
     kafka.stream([])
     assert not kafka.queues.active
+    kafka.queues.close()
+    assert not models.table.leases
+
+
+def test_answers_of_a_partition_that_leaves_during_the_call_have_its_note(models: ServedModels) -> None:
+    """Without the note the stream would commit them, and the next owner of the partition would answer again."""
+    kafka = Kafka(models, pace := Slow())
+    kafka.send(request(1, "slow"), partition=0)
+    for _ in range(2):
+        kafka.turn()
+        wait_scored(kafka)
+    kafka.send(request(2, "quick"), partition=1)
+    kafka.turn(leaves=0)
+    assert kafka.answers == [], "the output is dropped"
+    pace.released = True
+    kafka.finish()
+    assert Counter(each for _, each, _ in kafka.answers) == {"r1": 1, "r2": 1}
     kafka.queues.close()
     assert not models.table.leases
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class Output:
     """The records of one micro-batch, and the changed notes by topic and partition.
 
+    Each record comes from partitions of the messages, or from partitions with a note. Only the offsets and notes of
+    these partitions fence the records, and the stream drops an output if one of these partitions has left.
+
     `committed` is called once they are visible to readers, or `aborted` once they can no longer become visible. Both
     may be called on another thread than the transform.
     """

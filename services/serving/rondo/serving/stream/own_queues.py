@@ -103,7 +103,8 @@ class OwnQueues:
 
     def shared(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the messages of a micro-batch without the requests that wait in a queue."""
-        self._drop_stale()
+        # State is dropped once per call of the stream, in `answered`. Here it would take the notes of records that were
+        # yielded before. A partition that has left since then has a note, so the stream drops the output.
         if not self._queues:
             return messages
         left = {(model, partition) for model, queue in self._queues.items() for partition in queue.positions}
