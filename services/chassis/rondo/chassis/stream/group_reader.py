@@ -1,7 +1,7 @@
 """Reads micro-batches as a member of a consumer group with cooperative rebalances. Only the reading thread uses it.
 
 The callbacks of a rebalance run only inside `consume` and `close`. So a thread that computes for long must not be the
-one that reads: `serve` runs the callbacks in the meantime, without reading more messages.
+one that reads: `serve` runs the callbacks in the meantime, and pauses the partitions that have been read.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import TopicPartition
+
 from rondo.chassis.kafka_records import place, readable
 from rondo.chassis.stream.rebalance import Epochs, PartitionsMovedError, gathered, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from confluent_kafka import Consumer, Message, TopicPartition
+    from confluent_kafka import Consumer, Message
 
     from rondo.chassis.stream.rebalance import Partition
 
@@ -57,13 +59,14 @@ class GroupReader:
         self._held: list[Message] = []
         self._revoked: set[Partition] = set()
         self._assigned: set[Partition] = set()
-        self._paused = False
+        # The partitions that are paused since `serve` was called. None if it was not.
+        self._paused: set[Partition] | None = None
         self.last_gathered = 0.0
         self.joined = False
 
     def start(self, consumer: Consumer, topics: Sequence[str]) -> None:
         """Join the group with a new consumer."""
-        self._consumer, self._held, self._paused = consumer, [], False
+        self._consumer, self._held, self._paused = consumer, [], None
         consumer.subscribe(list(topics), self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
 
     def gather(self, size: int, *, idle: Callable[[], bool], active: bool = False) -> list[Message]:
@@ -78,7 +81,10 @@ class GroupReader:
             PartitionsMovedError: the committed offset of a partition has to be read again.
 
         """
-        self._resume()
+        if len(self._held) >= size:
+            self.serve()  # messages that were put back may suffice for minutes
+        else:
+            self._resume()
         if not self._held:
             self._consume(1, _ACTIVE_SECONDS if active else _IDLE_SECONDS if idle() else _BUSY_SECONDS)
         if self._held:
@@ -114,9 +120,16 @@ class GroupReader:
         return self._epochs.left(epochs)
 
     def serve(self) -> None:
-        """Run the callbacks of a rebalance, without reading more messages."""
-        self._consumer.pause(self._consumer.assignment())
-        self._paused = True
+        """Run the callbacks of a rebalance, and read at most one message.
+
+        Partitions are paused once, until `gather` reads again. A pause right after an assignment can outdate the start
+        of its fetch. Then the partition is silent until it is assigned again (librdkafka 2190 and 5591). So partitions
+        without a message so far are not paused, and neither are those that come meanwhile.
+        """
+        if self._paused is None:
+            read = [each for each in self._consumer.position(self._consumer.assignment()) if each.offset >= 0]
+            self._paused = _named(read)
+            self._consumer.pause(read)
         self._consume(1, 0)
 
     def put_back(self, messages: Sequence[Message], epochs: Mapping[Partition, int]) -> None:
@@ -125,7 +138,6 @@ class GroupReader:
 
     def on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.joined = True
-        self._paused = True  # a partition may still be paused from before it left
         new = _named(partitions)
         self._assigned |= new
         self._moved(new)
@@ -138,6 +150,10 @@ class GroupReader:
 
     def on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         left = _named(partitions)
+        if self._paused and (paused := self._paused & left):
+            # librdkafka keeps the pause of a partition, which may come back.
+            self._consumer.resume([TopicPartition(*each) for each in sorted(paused)])
+            self._paused -= paused
         self._epochs.leave(left)
         self._revoked |= left
         self._moved(left)
@@ -152,8 +168,8 @@ class GroupReader:
 
     def _resume(self) -> None:
         if self._paused:
-            self._paused = False
-            self._consumer.resume(self._consumer.assignment())
+            self._consumer.resume([TopicPartition(*each) for each in sorted(self._paused)])
+        self._paused = None
 
 
 def require_member(group: Any, messages: Sequence[Message]) -> None:
