@@ -17,13 +17,14 @@ _POLL_SECONDS = 60.0
 class StreamSettings:
     """The settings of a stream. `instance` names the replica. A new process of the same name fences the old one.
 
-    A micro-batch has at most `max_records`, and is complete once it has `max_bytes`.
+    A micro-batch has at most `max_records`, and is complete once it has `max_bytes`. Both shrink where Kafka does not
+    take a micro-batch within `transaction_timeout`.
 
     `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that time, and a record
     after a gap does not wait. After `hanging_after` seconds without a record, which must exceed `transaction_timeout`,
     the stream checks for a hanging transaction. A call of librdkafka that takes longer than `hung_after` seconds is
-    considered hung. A replica leaves the group some time after one transform takes longer than `turn_timeout` seconds.
+    considered hung. A replica leaves the group a minute after one transform takes longer than `turn_timeout` seconds.
     Its micro-batch is then read again, and would take as long again. A rebalance does not wait for a transform.
     """
 

@@ -6,11 +6,11 @@ the consumer. One transforms, so that a long inference delays no callback of a r
 micro-batch, and only it calls the producer.
 
 Rebalances are cooperative. The stream owns a partition until the callback of its revocation returns, so the callback
-waits for the micro-batch in flight. The metadata of the group is read together with the messages. Metadata that is read
-at the commit could belong to a later generation, or to no member, which the broker would not check. A micro-batch that
-is refused for its generation is written again with new metadata, which only the reading thread asks for, unless one of
-its partitions has left this replica since (`rebalance.py`). A micro-batch that lost a partition while it was
-transformed is dropped, and the messages of its other partitions are taken again.
+waits for the micro-batch in flight. Only the reading thread asks for the metadata of the group, when no partition of
+the micro-batch has left this replica since it was read (`rebalance.py`). Metadata that is read at the commit could
+belong to a generation in which another replica owns a partition, or to no member, which the broker would not check. A
+micro-batch that is refused for its generation is written again with new metadata, on the same condition. A micro-batch
+that lost a partition while it was transformed is dropped, and the messages of its other partitions are taken again.
 
 Another failure aborts the transaction, and the stream starts again from the committed offsets. No output was visible,
 and no message is lost. A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
@@ -42,7 +42,7 @@ from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
 from rondo.chassis.stream.offsets import ends, lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker, caused_by_content
 from rondo.chassis.stream.rebalance import PartitionsMovedError
-from rondo.chassis.stream.transactions import Transactions
+from rondo.chassis.stream.transactions import Transactions, next_share
 from rondo.chassis.stream.transform import Output
 
 if TYPE_CHECKING:
@@ -61,9 +61,11 @@ _LAG_SECONDS = 1.0
 # The time that a rebalance waits for the micro-batch in flight. A commit that takes longer is fenced. It is less than
 # `max.poll.interval.ms`.
 _REVOKE_SECONDS = 8.0
-# The time of a transform or a commit after which the reading thread begins to run callbacks of rebalances. The pause of
+# The time of a transform after which the reading thread begins to run callbacks of rebalances. The pause of
 # the partitions drops what was read ahead, so quick micro-batches do without.
 _SERVE_AFTER_SECONDS = 0.25
+# Some brokers need half a second for each commit, and a stream on them must keep what it reads ahead.
+_SERVE_COMMIT_AFTER_SECONDS = 1.0
 _SERVE_SECONDS = 0.1
 
 
@@ -119,6 +121,8 @@ class ExactlyOnceStream:
         self._stop = threading.Event()
         self._last_turn = self._lag_measured = 0.0
         self._commits = 0
+        # The share of the largest micro-batch that Kafka takes in time.
+        self._share = 1.0
         self._poison = PoisonPillTracker()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -228,10 +232,17 @@ class ExactlyOnceStream:
     def _answer_writer(self) -> None:
         self._fresh.answer(self._reader)
 
-    def _wait(self, done: Callable[[], bool], seconds: float = math.inf, *, serve: float = 0.0) -> bool:
+    def _wait(
+        self,
+        done: Callable[[], bool],
+        seconds: float = math.inf,
+        *,
+        serve: float = 0.0,
+        after: float = _SERVE_AFTER_SECONDS,
+    ) -> bool:
         """Wait at most `seconds` until `done`, and answer the writer. Return whether it is done.
 
-        Callbacks of rebalances run meanwhile, for the first `serve` seconds, if that takes longer than a moment.
+        Callbacks of rebalances run meanwhile, from `after` until `serve` seconds, or at once if the writer asks.
         """
         began = time.monotonic()
         while True:
@@ -240,7 +251,7 @@ class ExactlyOnceStream:
                 return True
             if (passed := time.monotonic() - began) >= seconds:
                 return False
-            pause = _SERVE_AFTER_SECONDS - passed
+            pause = after - passed
             if passed < serve and (pause <= 0 or self._fresh.pending):
                 self._reader.serve()  # which answers the writer, too
                 pause = _SERVE_SECONDS
@@ -260,7 +271,9 @@ class ExactlyOnceStream:
         """
         if not self._poison.clean:
             self._settle(writer)  # the outcome decides which messages are read next
-        size = self._poison.batch_size(min(self._max_records(), self._settings.max_records))
+        most = max(int(self._settings.max_records * self._share), 1)
+        size = self._poison.batch_size(min(self._max_records(), most))
+        self._reader.max_bytes = int(self._settings.max_bytes * self._share)
         messages = self._reader.gather(size, idle=lambda: writer.idle, active=self._active)
         positions = ends(messages)
         partitions = {(each.topic, each.partition) for each in positions}
@@ -290,6 +303,9 @@ class ExactlyOnceStream:
             # No offset would fence these records, and nothing shows that their partition has left.
             assert not output.records, "records need a message or a note"  # noqa: S101 - the contract of `Output`
             return
+        # A callback may have raised the generation since. As no partition has left, the new metadata is safe. A replica
+        # that is no member any more keeps the old one, which the broker refuses.
+        group = self._reader.metadata() or group
         offsets = self._offsets.after(positions, output.notes)
         writer.submit(MicroBatch(messages, output, offsets, group, began, epochs))
 
@@ -316,20 +332,19 @@ class ExactlyOnceStream:
             return Output([self._dead_letter(messages[0], poison)])
         transforming = self._threads.submit(self._transform_on_thread, messages)
         transforming.add_done_callback(lambda _: self._wake.set())
-        cancelled = False
 
         def done() -> bool:
-            nonlocal cancelled
-            if not cancelled and (self._stop.is_set() or self._reader.left(epochs)):
-                cancelled = True
+            # Repeatedly, because a transform whose thread has only begun may not have been ready for the first call.
+            if self._stop.is_set() or self._reader.left(epochs):
                 self._cancel()
             return transforming.done()
 
         try:
             self._wait(done, serve=self._settings.turn_timeout)
         except BaseException:
-            self._cancel()
-            wait_for([transforming])  # its state must not change while the stream restarts
+            while not wait_for([transforming], _SERVE_SECONDS).done:  # its state must not change during a restart
+                self._cancel()
+                self._fresh.refuse()  # the writer must not wait for this thread
             if transforming.exception() is None:
                 transforming.result().aborted()
             raise
@@ -356,7 +371,7 @@ class ExactlyOnceStream:
 
         """
         try:
-            self._wait(lambda: writer.idle, serve=math.inf if serve else 0.0)
+            self._wait(lambda: writer.idle, serve=math.inf if serve else 0.0, after=_SERVE_COMMIT_AFTER_SECONDS)
         except BaseException:
             if behind is not None:
                 behind.aborted()
@@ -364,6 +379,8 @@ class ExactlyOnceStream:
         if (settled := writer.settle()) is None:
             return
         batch, error = settled
+        used = batch.seconds / self._settings.transaction_timeout
+        self._share = next_share(self._share, used, committed=batch.committed)
         if batch.committed:
             # This also applies if its callback failed: its messages are not read again, so they are not the cause.
             if batch.messages and not self._poison.clean:

@@ -51,7 +51,7 @@ class GroupReader:
         release: Callable[[], object] = lambda: None,
         served: Callable[[], object] = lambda: None,
     ) -> None:
-        self._linger, self._max_bytes = linger, max_bytes
+        self._linger, self.max_bytes = linger, max_bytes
         self._moved, self._release, self._served = moved, release, served
         self._consumer: Any = None
         self._epochs = Epochs()
@@ -93,7 +93,7 @@ class GroupReader:
             more: Sequence[Message] = self._held
             while len(self._held) < size and (lingers or not idle()):
                 content += _bytes(more)  # not for messages that complete it: 4,000 keys take half a millisecond
-                if content >= self._max_bytes:
+                if content >= self.max_bytes:
                     break
                 left = max(until - time.monotonic(), 0.0)
                 wait = min(left, _SLICE_SECONDS) if lingers else _COMMIT_LOOK_SECONDS

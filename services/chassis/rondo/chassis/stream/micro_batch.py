@@ -30,7 +30,7 @@ class MicroBatch:
 
     `epochs` are those of its partitions when it was read. `began` is the time on the monotonic clock when its messages
     were gathered, or when the transform began if it has none. `committed` is True after the commit, even if the
-    callback of the output fails then.
+    callback of the output fails then. `seconds` is the time of its last transaction until its commit or its error.
     """
 
     messages: Sequence[Message]
@@ -40,6 +40,7 @@ class MicroBatch:
     began: float
     epochs: Mapping[Partition, int] = field(default_factory=dict)
     committed: bool = False
+    seconds: float = 0.0
 
 
 class FreshMetadata:
@@ -59,6 +60,12 @@ class FreshMetadata:
         self._pending = epochs, found
         self._wake()
         return found.result()
+
+    def refuse(self) -> None:
+        """Answer the pending request with None, because the stream is about to start again."""
+        if self._pending is not None:
+            (_, found), self._pending = self._pending, None
+            found.set_result(None)
 
     def answer(self, reader: GroupReader) -> None:
         """Answer the pending request, on the reading thread. No partition can leave in the meantime."""
@@ -114,10 +121,15 @@ class Writer:
                 self._write(batch, group)
                 break
             except BaseException as error:
-                # Without the abort the uncommitted records would block read_committed readers until the timeout.
-                group = self._group_to_rewrite(error, batch, rewrites) if self.transactions.abort() else None
+                group = None
+                try:
+                    # Without the abort the uncommitted records would block read_committed readers until the timeout.
+                    if self.transactions.abort():
+                        group = self._group_to_rewrite(error, batch, rewrites)
+                finally:
+                    if group is None:
+                        batch.output.aborted()
                 if group is None:
-                    batch.output.aborted()
                     raise
             if rewrites:
                 self.transactions.pause(_PAUSE_SECONDS * 2 ** (rewrites - 1))
@@ -128,10 +140,14 @@ class Writer:
         metrics.STREAM_RECORDS.labels(self.name).inc(len(batch.messages))
 
     def _write(self, batch: MicroBatch, group: Any) -> None:
-        self.transactions.begin()
-        for record in batch.output.records:
-            kafka_records.write(self.transactions.producer, record)
-        self.transactions.commit(batch.offsets, group)
+        began = time.monotonic()
+        try:
+            self.transactions.begin()
+            for record in batch.output.records:
+                kafka_records.write(self.transactions.producer, record)
+            self.transactions.commit(batch.offsets, group)
+        finally:
+            batch.seconds = time.monotonic() - began
 
     def _group_to_rewrite(self, error: BaseException, batch: MicroBatch, rewrites: int) -> Any:
         """Return the metadata with which an aborted micro-batch is written again. None if it must be read again."""

@@ -24,6 +24,19 @@ _ABORT_SECONDS = 10.0
 # A call of librdkafka can't be cancelled, so `stop` is checked in this interval.
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
+_QUICK, _LEAST_SHARE = 0.25, 1 / 4096
+
+
+def next_share(share: float, used: float, *, committed: bool) -> float:
+    """Return the share of the largest micro-batch that the next one may have.
+
+    `used` is the time of the last transaction as a share of its timeout. A transaction that exceeds its timeout would
+    exceed it again if as much were read again, so its share is halved. It is doubled after a commit that took at most
+    a quarter of the time, so that the next one takes about half.
+    """
+    if committed:
+        return min(2 * share, 1.0) if used <= _QUICK else share
+    return max(share / 2, _LEAST_SHARE) if used >= 1 else share
 
 
 class Transactions:

@@ -137,7 +137,7 @@ class PartitionGroup:
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
             # Round robin assigns the numbers evenly, also where a topic has several partitions for each number. It is
-            # not cooperative, see `rondo.chassis.stream.config`.
+            # not cooperative, see `rondo.chassis.stream.group_owners`.
             "partition.assignment.strategy": "roundrobin",
             "session.timeout.ms": int(SESSION_SECONDS * 1000),
             "heartbeat.interval.ms": 500,
