@@ -233,6 +233,21 @@ RULE_MISTAKES = {
             "false_negative: 5}}`, or leave the gate out"
         ),
     ),
+    "a gate in percent": (
+        "gates: {slices",
+        "gates: {accuracy: {min: 60}, slices",
+        "line 8: `gates.accuracy.min`: the accuracy is at most 1: write 0.6 for 60 %",
+    ),
+    "a gate that no model passes": (
+        "gates: {slices",
+        "gates: {log_loss: {max: -1}, slices",
+        "line 8: `gates.log_loss.max`: the log loss is never below 0: use a positive bound",
+    ),
+    "a gate whose bounds are exchanged": (
+        "gates: {slices",
+        "gates: {roc_auc: {min: 0.9, max: 0.7}, slices",
+        "line 8: `gates.roc_auc` has a `min` above its `max` (0.9 and 0.7): exchange them",
+    ),
     "slices by costs that are not stated": (
         "gates: {slices",
         "gates: {slice_metric: cost, slices",

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rondo.contracts.tasks.base import Task
+    from rondo.contracts.tasks.metrics import Metric
 
 # The key of `prediction` that a metric needs, and an example.
 _OPTIONS = {
     "interval": "an interval: set `prediction: {interval: 0.9}`",
     "cost": "the costs of errors: set `prediction: {cost: {false_positive: 1, false_negative: 5}}`",
 }
+
+_PERCENT = 100
 
 
 def task_problems(spec: Plain) -> Iterator[Problem]:
@@ -58,6 +61,8 @@ def _metrics(task: Task, gates: Plain, prediction: Plain) -> Iterator[Problem]:
             yield Problem(("gates", name), f"is no metric of {task.name}: use one of {', '.join(task.metrics)}", " ")
         elif metric.option is not None and not prediction.get(metric.option):
             yield Problem(("gates", name), f"needs {_OPTIONS[metric.option]}, or leave the gate out", " ")
+        else:
+            yield from _bounds(metric, mapping_at(gates, name))
     fairness = mapping_at(gates, "fairness").get("metric")
     of_groups = (
         (gates.get("slice_metric"), ("gates", "slice_metric"), tuple(task.metrics)),
@@ -68,6 +73,18 @@ def _metrics(task: Task, gates: Plain, prediction: Plain) -> Iterator[Problem]:
         option = METRICS[chosen].option if isinstance(chosen, str) and chosen in known and chosen in METRICS else None
         if option is not None and not prediction.get(option):
             yield Problem(path, f"{chosen!r} needs {_OPTIONS[option]}, or take another metric")
+
+
+def _bounds(metric: Metric, gate: Plain) -> Iterator[Problem]:
+    """Yield a bound that no model can pass. It would refuse every candidate, so nothing would ever be deployed."""
+    low, high = (gate.get(key) if isinstance(gate.get(key), int | float) else None for key in ("min", "max"))
+    if metric.higher_is_better and low is not None and low > metric.best:
+        share = f"write {low / 100:g} for {low:g} %" if low <= _PERCENT else "use a lower one"
+        yield Problem(("gates", metric.name, "min"), f"the {metric.title} is at most {metric.best:g}: {share}")
+    if not metric.higher_is_better and high is not None and high < metric.best:
+        yield Problem(("gates", metric.name, "max"), f"the {metric.title} is never below 0: use a positive bound")
+    if low is not None and high is not None and low > high:
+        yield Problem(("gates", metric.name), f"has a `min` above its `max` ({low:g} and {high:g}): exchange them", " ")
 
 
 def _metric_of_groups(task: Task, name: object, path: tuple[str, ...], known: tuple[str, ...]) -> Iterator[Problem]:

@@ -48,6 +48,11 @@ class Metric:
     form: str = ".3f"
     formula: Formula | None = None
 
+    @property
+    def best(self) -> float:
+        """The value that no model exceeds: 1 for shares, correlations and R², 0 for errors and costs."""
+        return 1.0 if self.higher_is_better else 0.0
+
     def loss(self, value: float, reference: float) -> float:
         """Return the distance by which a value is worse than a reference, in the metric's unit.
 
