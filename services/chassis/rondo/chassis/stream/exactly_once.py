@@ -41,7 +41,7 @@ from rondo.chassis.stream.micro_batch import FreshMetadata, MicroBatch, Writer
 from rondo.chassis.stream.offset_metadata import OffsetsWithMetadata
 from rondo.chassis.stream.offsets import ends, lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, Failure, PoisonPillTracker, caused_by_content
-from rondo.chassis.stream.rebalance import PartitionsMovedError
+from rondo.chassis.stream.rebalance import REVOKE_SECONDS, PartitionsMovedError
 from rondo.chassis.stream.transactions import Transactions, next_share
 from rondo.chassis.stream.transform import Output
 
@@ -58,9 +58,6 @@ _LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _LAG_SECONDS = 1.0
-# The time that a rebalance waits for the micro-batch in flight. A commit that takes longer is fenced. It is less than
-# `max.poll.interval.ms`.
-_REVOKE_SECONDS = 8.0
 # The time of a transform after which the reading thread begins to run callbacks of rebalances. The pause of
 # the partitions drops what was read ahead, so quick micro-batches do without.
 _SERVE_AFTER_SECONDS = 0.25
@@ -136,7 +133,10 @@ class ExactlyOnceStream:
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         owners = asyncio.create_task(GroupOwners(self._settings).run())
         try:
-            while not (await asyncio.wait([thread], timeout=_LOOK_SECONDS))[0]:
+            while not thread.done():
+                await asyncio.wait([thread, owners], timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if owners.done():
+                    owners.result()  # it raises
                 if self._transactions is not None and self._transactions.hung:
                     log.critical("stream %s: %s", self._settings.name, _HUNG)
                     self._end_process()
@@ -225,7 +225,7 @@ class ExactlyOnceStream:
     def _release(self) -> None:
         """Wait for the commit of the micro-batch in flight before partitions are released."""
         if self._writer is not None and not self._wait(
-            lambda: self._writer is None or self._writer.idle, _REVOKE_SECONDS
+            lambda: self._writer is None or self._writer.idle, REVOKE_SECONDS
         ):
             log.warning("stream %s: a commit took longer than a rebalance waits", self._settings.name)
 

@@ -4,8 +4,9 @@ A cooperative rebalance has two steps: the old owner of a partition releases it,
 member that dies between them and comes back under its name gets its assignment of the first step, without a rebalance
 (KIP-345). What it released then has no owner until the next rebalance, and no member learns of it (seen on Kafka 4.3).
 
-So each member looks at the group now and then. If a partition has no owner in two consecutive looks, one member lets a
-dynamic member join and leave. The group then assigns all partitions again, and those that have an owner keep it.
+So each member looks at the group now and then. If a partition has no owner for longer than its old owner may take to
+release it, one member lets a dynamic member join and leave. The group then assigns all partitions again. The dynamic
+member subscribes to another topic, because it would get a share of the partitions of the stream.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicCollection
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from rondo.chassis import metrics
+from rondo.chassis.stream.rebalance import REVOKE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from rondo.chassis.stream.config import StreamSettings
     from rondo.chassis.stream.rebalance import Partition
@@ -29,32 +31,49 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _LIBRARY_LOG = logging.getLogger("librdkafka")
 _LOOK_SECONDS = 3.0
+# While a partition is revoked it has no owner. One look more lets the group assign it.
+_LONGEST_REVOCATION = REVOKE_SECONDS + _LOOK_SECONDS
 _ANSWER_SECONDS = 10.0
 _JOIN_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 
 
 class GroupView(NamedTuple):
-    """The members of a group with their partitions. `is_stable` is False while the group rebalances."""
+    """The replicas of a group by name, and the partitions that its members own. It is not stable in a rebalance."""
 
     is_stable: bool
-    members: Mapping[str, Collection[Partition]]
+    replicas: Collection[str]
+    owned: Collection[Partition]
 
 
 def partitions_without_owner(group: GroupView, topics: Mapping[str, int]) -> set[Partition]:
     """Return the partitions of topics with these numbers of partitions that no member owns.
 
-    During a rebalance, and in a group without members, that says nothing, so the result is empty.
+    During a rebalance, and in a group without replicas, that says nothing, so the result is empty.
     """
-    if not group.is_stable or not group.members:
+    if not group.is_stable or not group.replicas:
         return set()
     everything = {(topic, partition) for topic, count in topics.items() for partition in range(count)}
-    return everything.difference(*group.members.values())
+    return everything - set(group.owned)
+
+
+def without_owner_since(
+    before: Mapping[Partition, float], found: Collection[Partition], now: float
+) -> dict[Partition, float]:
+    """Return since when partitions that were `found` without owner have none."""
+    return {each: before.get(each, now) for each in found}
+
+
+def view_of(members: Iterable[Any], *, is_stable: bool) -> GroupView:
+    """Return a group with these members. Those without a static name are no replicas, and only join for a moment."""
+    described = list(members)
+    owned = {(each.topic, each.partition) for member in described for each in member.assignment.topic_partitions}
+    return GroupView(is_stable, {each.group_instance_id for each in described if each.group_instance_id}, owned)
 
 
 def is_responsible(name: str, group: GroupView) -> bool:
-    """Return whether this member is the one that acts for the group."""
-    return name == min(group.members, default=None)
+    """Return whether this replica is the one that acts for the group."""
+    return name == min(group.replicas, default=None)
 
 
 class GroupOwners:
@@ -62,18 +81,31 @@ class GroupOwners:
 
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
-        self._found: set[Partition] = set()
+        self._since: dict[Partition, float] = {}
+        # The codes of errors that were reported since the last successful look.
+        self._reported: set[int] = set()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled. An error that is none of Kafka ends it, because it is a bug."""
         admin = AdminClient(self._settings.kafka.confluent() | {"log_level": 0}, logger=_LIBRARY_LOG)
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
                 await self._look(admin)
             except KafkaException as error:
-                # The stream itself reports that Kafka is unavailable.
-                log.info("the owners of %s are unknown: %s", self._settings.name, error.args[0].str())
+                self._report(error.args[0])
+            else:
+                self._reported.clear()
+
+    def _report(self, error: KafkaError) -> None:
+        """Report each kind of error once, because a look fails every few seconds while Kafka is unavailable."""
+        if error.code() in self._reported:
+            return
+        self._reported.add(error.code())
+        log.warning(
+            "stream %s: partitions without owner can't be found: %s. If Kafka is available, allow this service to"
+            " describe its consumer group and its topics", self._settings.name, error.str(),
+        )  # fmt: skip
 
     async def _look(self, admin: AdminClient) -> None:
         settings = self._settings
@@ -81,20 +113,16 @@ class GroupOwners:
         topics = admin.describe_topics(TopicCollection([*settings.topics]), request_timeout=_ANSWER_SECONDS)
         found = await asyncio.wrap_future(described)
         counts = {name: len((await asyncio.wrap_future(topic)).partitions) for name, topic in topics.items()}
-        group = GroupView(
-            found.state is ConsumerGroupState.STABLE,
-            {
-                member.client_id: {(each.topic, each.partition) for each in member.assignment.topic_partitions}
-                for member in found.members
-            },
-        )
-        before, self._found = self._found, partitions_without_owner(group, counts)
-        if (left := self._found & before) and is_responsible(settings.instance, group):
+        group = view_of(found.members, is_stable=found.state is ConsumerGroupState.STABLE)
+        now = time.monotonic()
+        self._since = without_owner_since(self._since, partitions_without_owner(group, counts), now)
+        left = [each for each, since in self._since.items() if now - since > _LONGEST_REVOCATION]
+        if left and is_responsible(settings.instance, group):
             names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(left))
             log.warning("stream %s: no replica owns %s, so the group assigns them again", settings.name, names)
             metrics.STREAM_REASSIGNMENTS.labels(settings.name).inc()
             await self._assign_again()
-            self._found = set()
+            self._since = {}
 
     async def _assign_again(self) -> None:
         """Join the group as a dynamic member, and leave it. Nothing that this member reads is committed."""
@@ -102,7 +130,7 @@ class GroupOwners:
         del config["group.instance.id"]
         consumer, joined = Consumer(config, logger=_LIBRARY_LOG), asyncio.Event()
         try:
-            consumer.subscribe([*self._settings.topics], on_assign=lambda *_: joined.set())
+            consumer.subscribe([self._settings.dead_letters], on_assign=lambda *_: joined.set())
             until = time.monotonic() + _JOIN_SECONDS
             while not joined.is_set() and time.monotonic() < until:
                 consumer.poll(0)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 Partition = tuple[str, int]
+# The time that a rebalance waits for the micro-batch in flight. A commit that takes longer is fenced. It is less than
+# `max.poll.interval.ms`.
+REVOKE_SECONDS = 8.0
 # The number of times that one micro-batch is written again.
 MAX_REWRITES = 5
 # The answers of the coordinator to metadata of an earlier generation.
