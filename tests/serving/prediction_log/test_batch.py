@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import inference_cost, logs
 from rondo.contracts.events.inference_cost import InferenceCost
 from rondo.serving.inference.idle_costs import IdleCosts
@@ -96,6 +97,28 @@ async def test_the_costs_of_the_end_of_a_burst_are_published_without_a_next_requ
     *_, last = published
     assert costs(published)[4:] == [InferenceCost.total([COST] * 3)]
     assert (logs.decode(last).num_rows, logs.metadata(logs.decode(last))["model"]) == (0, "delay")
+
+
+async def test_costs_that_kafka_does_not_acknowledge_are_published_again(
+    version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]
+) -> None:
+    clock, models, published = Clock(), ServedModels(), list[bytes]()
+    mine = version()
+    mine.log.meter = CostMeter(clock)
+    models.swap(serve(mine))
+
+    async def publish(_: str, record: bytes) -> None:
+        if clock.now < 2.0:
+            raise UnavailableError("Kafka", "slow")
+        published.append(record)
+
+    mine.log.meter.add(COST)
+    clock.now = 1.5
+    with pytest.raises(UnavailableError):
+        await IdleCosts(models, publish).tick()
+    clock.now = 3.0
+    await IdleCosts(models, publish).tick()
+    assert costs(published) == [COST]
 
 
 def test_a_batch_in_several_records_has_its_cost_once(

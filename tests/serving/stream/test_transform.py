@@ -365,6 +365,25 @@ def test_answers_are_read_back_for_a_new_window_once_the_previous_ones_are_commi
     assert committed.asked != []
 
 
+def test_answers_are_read_back_after_a_move_once_the_previous_ones_are_committed(
+    once: ServedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two partitions of answers a partition of requests that stays shares one with partition 2, which comes."""
+    committed = Committed()
+    transform = stream(once, partitions=2, committed=committed)
+    earlier = transform([Request(request(1))])
+    transform.forget([("predictions.requested", 2)])
+    monkeypatch.setattr("rondo.serving.stream.transform._COMMIT_SECONDS", 0.01)
+    asked = len(committed.asked)
+    with pytest.raises(UnavailableError):
+        transform([Request(request(1))])
+    assert len(committed.asked) == asked
+    committed.add("r1", b"earlier", NOW.timestamp())
+    earlier.committed()
+    transform.forget([("predictions.requested", 2)])
+    assert [value for _, _, value in Turn(transform([Request(request(1))])).answers] == [b"earlier"]
+
+
 def test_answers_are_read_back_for_a_model_whose_first_version_is_awaited(once: ServedModels) -> None:
     found, committed, models = once.table.find("delay"), Committed(), ServedModels()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rondo.chassis.errors import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -28,11 +30,18 @@ class IdleCosts:
         """Publish the costs of the versions without an inference for a second. Return the seconds until the next call.
 
         Raises:
-            UnavailableError: Kafka did not acknowledge a record in time. Kafka may still have it.
+            UnavailableError: Kafka did not acknowledge a record in time. Kafka may still have it. Its costs are
+                published again.
 
         """
         for model, served in self.models.table.models.items():
             for version in served.versions:
-                for record in version.log.encode_idle_cost():
-                    await self.publish(model, record)
+                if (cost := version.log.meter.due_when_idle()) is None:
+                    continue
+                try:
+                    for record in version.log.encode_cost(cost):
+                        await self.publish(model, record)
+                except UnavailableError:
+                    version.log.meter.add(cost)
+                    raise
         return _SECONDS

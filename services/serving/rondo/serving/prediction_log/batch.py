@@ -105,11 +105,10 @@ class VersionLog:
             return
         yield from self._encoded(batch, self._schema_message if cost is None else self._with_cost(cost))
 
-    def encode_idle_cost(self) -> Iterator[bytes]:
-        """Yield a batch without rows, with the costs that no record has, if there was no inference for a second."""
-        if (cost := self.meter.due_when_idle()) is not None:
-            nothing = [pa.array([], field.type) for field in self._schema]
-            yield from self._encoded(pa.RecordBatch.from_arrays(nothing, schema=self._schema), self._with_cost(cost))
+    def encode_cost(self, cost: InferenceCost) -> Iterator[bytes]:
+        """Yield a batch without rows, with this cost."""
+        nothing = [pa.array([], field.type) for field in self._schema]
+        yield from self._encoded(pa.RecordBatch.from_arrays(nothing, schema=self._schema), self._with_cost(cost))
 
     def _with_cost(self, cost: InferenceCost) -> bytes:
         metadata = {**(self._schema.metadata or {}), inference_cost.KEY: cost.text}

@@ -118,13 +118,23 @@ class RepeatedRequests:
         """The windows that were set last, in seconds."""
         return self._windows
 
+    @property
+    def left(self) -> bool:
+        """True if partitions have left whose answers the next `follow` drops."""
+        return bool(self._left) and bool(self._partitions or self._readings)
+
     def follow(self, windows: Mapping[str, float]) -> None:
         """Set the current windows in seconds.
 
         Every micro-batch must call this first, even if none of its models has a window. A shorter window drops answers,
         and without a window none are kept. A longer window later reads them back. So all earlier answers to a model
-        that gets a window must be committed before the call.
+        that gets a window must be committed before the call. The same holds if partitions `left`, because one partition
+        of answers may belong to several partitions of requests, of which some stay.
         """
+        while self._left:
+            for each in self._left.pop():
+                self._partitions.pop(each, None)
+                self._readings.pop(each, None)
         if windows == self._windows:
             return
         self._windows = windows
@@ -219,10 +229,6 @@ class RepeatedRequests:
         self._threads.shutdown()
 
     def _missing(self, model: str, windows: Mapping[str, float], partitions: Collection[int]) -> set[int]:
-        while self._left:
-            for each in self._left.pop():
-                self._partitions.pop(each, None)
-                self._readings.pop(each, None)
         if self._stale:
             # A later abort belongs to the previous micro-batch. It drops the results of this one, too.
             self._stale = False

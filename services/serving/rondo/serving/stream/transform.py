@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # The longest wait of a micro-batch for a pending deployment.
 _MODEL_TIMEOUT_SECONDS = 10.0
-# The longest wait for the previous output. It is only needed when a model gets a deduplication window.
+# The longest wait for the previous output. It is needed when a model gets a deduplication window, or partitions left.
 _COMMIT_SECONDS = 10.0
 # The time of the inference of one micro-batch without queues. `/readyz` waits for six of them. A micro-batch that loses
 # a partition meanwhile is scored again.
@@ -145,13 +145,15 @@ class PredictionStream:
     def _follow(self, windows: Mapping[str, float]) -> None:
         """Set the windows of this micro-batch.
 
-        The previous output may have answers to a model that had no window, which are only read back once committed.
+        The previous output may have answers to a model that had no window, or answers in a partition that is read back
+        because partitions have left. They are only read back once committed.
 
         Raises:
             UnavailableError: the previous output is not committed in time.
 
         """
-        if not windows.keys() <= self.repeats.windows.keys() and not self._settled.wait(_COMMIT_SECONDS):
+        unread = self.repeats.left or not windows.keys() <= self.repeats.windows.keys()
+        if unread and not self._settled.wait(_COMMIT_SECONDS):
             raise UnavailableError("Kafka", f"a transaction takes longer than {_COMMIT_SECONDS:g} s")
         self.repeats.follow(windows)
 
