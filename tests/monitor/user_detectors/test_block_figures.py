@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rondo.chassis.profiles.binning import ColumnBins
 from rondo.monitor.evidence.block_figures.count_blocks import (
     CountBlock,
     CountBlocks,
@@ -23,6 +24,7 @@ from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.evidence.verdicts import verdicts
 from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
+from scipy.signal import lfilter
 
 from tests.monitor.builders import REFERENCE
 
@@ -59,10 +61,85 @@ def test_blocks_have_all_rows_once_and_do_not_depend_on_how_the_buckets_arrive(
     assert [(each.start, each.end, each.counts.tolist()) for each in found] == [
         (each.start, each.end, each.counts.tolist()) for each in again
     ]
-    assert sum(each.counts.sum() for each in found) + together.counts.sum() == sum(rows)
-    assert all(each.counts.sum() >= least for each in found)
-    assert together.rows == together.counts.sum() < least
+    assert together.block == apart.block
+    assert all(each.block <= each.counts.sum() <= 1.25 * each.block for each in found)
+    assert together.rows == together.counts.sum() < together.block
+    if together.block == least:
+        assert sum(each.counts.sum() for each in found) + together.counts.sum() == sum(rows)
+    else:
+        assert max(rows) > least / 4
     assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+def correlated(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return normal values, each of which keeps .9 of the one before."""
+    found = lfilter([1], [1, -0.9], rng.normal(size=count) * np.sqrt(1 - 0.9**2))
+    return np.asarray(found)
+
+
+def alarms_where_traffic_becomes(rows: int, rng: np.random.Generator, name: str) -> tuple[bool, int]:
+    """Return whether unchanged correlated rows raise an alarm, and the rows of the last block.
+
+    After 300 buckets of 20 rows, those of 60 blocks, buckets have `rows` rows.
+    """
+    of_bucket = np.array([20] * 300 + [rows] * 240, np.int64)
+    bins = np.searchsorted(np.linspace(-1.5, 1.5, 9), correlated(int(of_bucket.sum()), rng))
+    numbers = np.repeat(np.arange(len(of_bucket)), of_bucket)
+    counts = np.bincount(numbers * 10 + bins, minlength=10 * len(of_bucket)).reshape(-1, 10)
+    open_, evidence = OpenCountBlock(("x",), 100, np.zeros(10, np.int64)), begun(ENTROPY)
+    buckets = BucketArrays(MINUTE * np.arange(len(of_bucket), dtype=np.int64), of_bucket, counts)
+    column = ColumnBins("x", "x", 0, 10, None, None)
+    for each in (complete := open_.take(buckets, MINUTE)):
+        shares = kept_rows(each, [column], name)["x"] / each.block
+        evidence.take_figures(name, ENTROPY, {("x", ""): float((shares**2).sum())}, each)
+    return bool(list(evidence.alarms(RATE))), complete[-1].block
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("rows", [60, 300, 2_000])
+def test_correlated_rows_raise_no_alarm_where_their_traffic_becomes_denser(rows: int) -> None:
+    """A detector has a share of .25%, so one of 20 streams alarms in 5% of cases at most."""
+    rng = np.random.default_rng(rows)
+    found = [alarms_where_traffic_becomes(rows, rng, f"{stream}") for stream in range(20)]
+    assert sum(alarmed for alarmed, _ in found) <= 1
+    assert {block for _, block in found} == {{60: 400, 300: 1_600, 2_000: 12_800}[rows]}
+
+
+def test_a_change_is_found_before_and_after_blocks_become_longer_and_the_first_one_is_kept() -> None:
+    rng = np.random.default_rng(2)
+
+    def figures(evidence: VersionEvidence, values: np.ndarray, first: int, rows: int) -> None:
+        for number, value in enumerate(values.tolist(), first):
+            evidence.take_figures("one", ENTROPY, {("x", ""): value}, block(number)._replace(block=rows))
+
+    early, late = begun(ENTROPY), begun(ENTROPY)
+    for evidence, shift in ((early, 3.0), (late, 0.0)):
+        figures(evidence, rng.normal(size=40), 0, 64)
+        figures(evidence, rng.normal(size=40) + shift, 40, 64)
+        figures(evidence, rng.normal(size=40) + 50, 80, 256)
+    (alarm,) = early.alarms(RATE)
+    assert 35 * MINUTE <= alarm.change.since <= 45 * MINUTE
+    assert alarm.change.rows > 35 * 64 + 39 * 256
+    assert not list(late.alarms(RATE))
+    (verdict,) = verdicts(late, RATE, [DETECTORS])
+    assert verdict.block == 256
+    assert verdict.judged
+    again = decode_evidence(encode_evidence(ModelEvidence({1: late}))).versions[1]
+    again.name_detectors((ENTROPY,))
+    for each in (late, again):
+        figures(each, np.random.default_rng(5).normal(54, 1, 40), 120, 256)
+        (alarm,) = each.alarms(RATE)
+        assert 115 * MINUTE <= alarm.change.since <= 125 * MINUTE
+
+
+def test_a_detector_waits_for_the_reference_of_longer_blocks() -> None:
+    evidence = begun(ENTROPY)
+    take(evidence, np.random.default_rng(1).normal(size=80).tolist())
+    assert verdicts(evidence, RATE, [DETECTORS])[0].judged
+    evidence.take_figures("one", ENTROPY, {("x", ""): 1.0}, block(80)._replace(block=128))
+    (verdict,) = verdicts(evidence, RATE, [DETECTORS])
+    assert not verdict.judged
+    assert (BLOCKS_OF_REFERENCE - 1) * 128 < verdict.missing < 50 * 128
 
 
 def test_a_sample_has_the_rows_of_the_block_and_is_the_same_again() -> None:

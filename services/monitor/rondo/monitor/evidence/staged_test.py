@@ -325,12 +325,22 @@ class StagedTest:
             return True
         if self.test.reference < FEWEST_BLOCKS * factor:
             return False
-        # Live blocks of fewer rows can't be ranked with the bucket. Without a live block the evidence is still 0.
+        # Live blocks of fewer rows can't be ranked with the bucket.
+        self._next_stage()
+        self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
+        return True
+
+    def begin_again(self, test: BlockTest, block: int) -> None:
+        """Begin a stage with blocks of `block` rows against the reference of a test without live blocks."""
+        self._next_stage()
+        self.rows, self.open = self.taken, OpenBlock.empty(len(test.means))
+        self.test, self.block, self._expected = test, block, None
+
+    def _next_stage(self) -> None:
+        """End the present stage. Without a live block its evidence is still 0, so it remains the present one."""
         self.keep_changes()
         self.stage += 1 if self.test.live else 0
-        self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
         self.starts, self.counts = [], []
-        return True
 
     def _begin_stage(self) -> None:
         # An odd block would have no partner. 1,000 blocks and half of them are even numbers.

@@ -149,7 +149,7 @@ def _of_test(watched: Watched, test: StagedTest, threshold: float, taken: Taken)
     reference = test.test.reference
     if watched.group in {DETECTORS, GAPS} and not test.test.live:
         # The first figures become the reference.
-        before, reference = BLOCKS_OF_REFERENCE * test.block, BLOCKS_OF_REFERENCE
+        before, reference = taken.rows + (BLOCKS_OF_REFERENCE - reference) * test.block, BLOCKS_OF_REFERENCE
     # A stage has its share of the false-alarm rate. A stage that began after 1,000 blocks has half of them from the
     # start.
     blocks = fewest_blocks(reference, threshold + test.share)

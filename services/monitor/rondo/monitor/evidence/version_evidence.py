@@ -264,11 +264,13 @@ class VersionEvidence:
         before = watched.state if watched else None
         assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
         seed = by_counter(f"{digest}/{component.group}/{component.column}/{component.value}")
-        state = with_figure(before, seed, figure, block, run_length=self.run_length)
+        # An earlier release stored no rows of figures, and their blocks had always the same.
+        is_longer = watched is not None and 0 < watched.figure_rows < block.rows
+        state = with_figure(before, seed, figure, block, run_length=self.run_length, is_longer=is_longer)
         if watched is None:
             watched = Watched((component,), state)
             self.watched.append(watched)
-        watched.state = state
+        watched.state, watched.figure_rows = state, block.rows
         self.taken[watched.rows_of] = self.taken.get(watched.rows_of, Taken()).with_rows(block)
 
     def predict(self, start: int, counts: NDArray[np.int64]) -> None:

@@ -76,7 +76,7 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
         else:
             components = tuple(Component(**each) for each in fields.pop("components"))
             state = _staged(fields, arrays) if what == "test" else _learning(fields, arrays)
-            evidence.versions[version].watched.append(Watched(components, state))
+            evidence.versions[version].watched.append(Watched(components, state, fields.get("figure_rows", 0)))
     evidence.open = open_buckets
     return evidence
 
@@ -94,7 +94,8 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
     if (predicted := evidence.predicted) is not None:
         yield _row(version, "predicted", {}, predicted.starts, predicted.counts)
     for each in evidence.watched:
-        components: dict[str, object] = {"components": each.fields}
+        figures = {"figure_rows": each.figure_rows} if each.figure_rows else {}
+        components: dict[str, object] = {"components": each.fields, **figures}
         if isinstance(each.state, StagedTest):
             yield _row(version, "test", components | _staged_fields(each.state), *_staged_arrays(each.state))
         else:

@@ -2,7 +2,13 @@
 
 The figure of a block must not depend on the traffic: a distance of few rows is larger by chance alone. So each block
 has the same number of rows. It ends with the bucket that completes it, and then a random sample of `block` of its rows
-is kept. A bucket can't be divided, so a bucket of dense traffic is one block, however many rows it has.
+is kept.
+
+A bucket can't be divided. A sample of a few of its rows is hardly correlated where consecutive rows are, so its figure
+would follow the traffic, too. So a bucket that has more than a quarter of a block's rows doubles the rows of the next
+blocks, and is left out. Then a block has at most a quarter more rows than are kept. Longer blocks can't be ranked among
+shorter ones, so their figures begin with a reference of their own (`figure_tests`). All this depends on the traffic,
+and not on the values of the rows.
 """
 
 from __future__ import annotations
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 # Fewer rows fill few of the bins of a profile. Rows of a long reference make at most `_MOST_OF_REFERENCE` blocks, so
 # that a detector is not called more often for a model with much traffic.
 _FEWEST_ROWS, _MOST_OF_REFERENCE = 64, 200
+_BUCKETS_OF_BLOCK = 4
 
 
 def rows_of_block(block: int, reference: int) -> int:
@@ -50,7 +57,10 @@ class CountBlock(NamedTuple):
 
 @dataclass(eq=False)
 class OpenCountBlock:
-    """The block of columns that is not complete yet: its `start`, `rows`, and rows by bin of all columns."""
+    """The block of columns that is not complete yet: its `start`, `rows`, and rows by bin of all columns.
+
+    `block` is the number of rows that are kept of it. It doubles where traffic is dense.
+    """
 
     columns: tuple[str, ...]
     block: int
@@ -60,20 +70,31 @@ class OpenCountBlock:
 
     def take(self, buckets: BucketArrays, length: int) -> list[CountBlock]:
         """Take buckets of `length` microseconds that follow those before. Returns the blocks that they complete."""
-        complete, upto, first = list[CountBlock](), np.cumsum(buckets.rows), 0
+        complete, upto, first, crowded = list[CountBlock](), np.cumsum(buckets.rows), 0, -1
         while first < len(upto):
+            if first > crowded:
+                crowded = self._crowded(buckets.rows, first)
+            if first == crowded:
+                self.block, self.rows, self.counts = 2 * self.block, 0, np.zeros_like(self.counts)
+                first += 1
+                continue
             taken = int(upto[first - 1]) if first else 0
-            last = int(upto.searchsorted(taken + self.block - self.rows))
-            part = slice(first, last + 1)
+            last = int(upto[:crowded].searchsorted(taken + self.block - self.rows))
+            part = slice(first, min(last + 1, crowded))
             self.start = self.start if self.rows else int(buckets.starts[first])
             self.rows += int(buckets.rows[part].sum())
             self.counts = self.counts + buckets.counts[part].sum(axis=0)
-            if last < len(upto):
+            if last < crowded:
                 end = int(buckets.starts[last]) + length
                 complete.append(CountBlock(self.columns, self.block, self.start, end, self.counts))
                 self.rows, self.counts = 0, np.zeros_like(self.counts)
-            first = last + 1
+            first = part.stop
         return complete
+
+    def _crowded(self, rows: NDArray[np.int64], first: int) -> int:
+        """Return the next bucket from `first` on that has more rows than a part of a block may have."""
+        crowded = _BUCKETS_OF_BLOCK * rows[first:] > self.block
+        return first + int(crowded.argmax()) if crowded.any() else len(rows)
 
 
 @dataclass(eq=False)

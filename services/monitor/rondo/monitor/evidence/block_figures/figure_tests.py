@@ -5,8 +5,9 @@ figures are exchangeable, too. Their ranks are then independent and uniform, and
 the function is (Vovk, "Testing randomness online", Statistical Science 2021). Bets on the figures themselves would need
 assumptions, so there are none.
 
-The training has no counts of blocks, so the first live blocks are the reference. Blocks without a figure are left out:
-whether a block has one is a function of the block as well.
+The training has no counts of blocks, so the first live blocks are the reference. Where blocks become longer, because
+traffic is denser, the next ones are the reference of a further stage. Blocks without a figure are left out: whether a
+detector raises an error is a function of the block as well.
 """
 
 from __future__ import annotations
@@ -48,22 +49,36 @@ class BlockSpan(NamedTuple):
 
 
 def with_figure(
-    state: StagedTest | None, seed: str, figure: float, block: BlockSpan, *, run_length: bool = False
+    state: StagedTest | None,
+    seed: str,
+    figure: float,
+    block: BlockSpan,
+    *,
+    run_length: bool = False,
+    is_longer: bool = False,
 ) -> StagedTest:
     """Return the test with the figure of the next block. `state` is None before the first one. It may be changed.
 
-    `run_length` is the form of the evidence, see `BlockTest`.
+    `run_length` is the form of the evidence, see `BlockTest`. `is_longer` is true if the block has more rows than those
+    of the figures before.
     """
     value = float(on_grid(np.array(figure)))
     if state is None:
-        return _reference(seed, [value], block.rows, run_length=run_length)
+        return StagedTest(_reference(seed, [value], run_length=run_length), block.rows)
+    if is_longer:
+        state.begin_again(_reference(f"{seed}/{block.rows}", [value], run_length=run_length), block.rows)
+        state.rows += block.rows
+        return state
     if not state.test.live and state.test.reference < BLOCKS_OF_REFERENCE:
-        return _reference(seed, [*state.test.means[0].tolist(), value], block.rows, run_length=run_length)
+        values = [*state.test.means[0].tolist(), value]
+        state.begin_again(_reference(state.test.seed, values, run_length=run_length), block.rows)
+        state.rows += block.rows
+        return state
     starts, rows = np.array([block.start], np.int64), np.array([block.rows], np.int64)
     state.take(Buckets(starts, rows, np.array([[value * block.rows]]), block.end - block.start))
     return state
 
 
-def _reference(seed: str, values: Iterable[float], block: int, *, run_length: bool) -> StagedTest:
+def _reference(seed: str, values: Iterable[float], *, run_length: bool) -> BlockTest:
     means, normal = np.array([list(values)]), np.zeros(1, np.bool_)
-    return StagedTest(BlockTest.of(seed, means, normal, one_sided=False, run_length=run_length), block)
+    return BlockTest.of(seed, means, normal, one_sided=False, run_length=run_length)

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Watched:
-    """Components that share the same blocks. `state` is their test, or the reference while live rows extend it."""
+    """Components that share the same blocks. `state` is their test, or the reference while live rows extend it.
+
+    `figure_rows` is the number of rows of each block that has a figure. It is 0 for other components.
+    """
 
     components: tuple[Component, ...]
     state: StagedTest | Learning
+    figure_rows: int = 0
 
     @property
     def group(self) -> Group:
@@ -78,7 +82,7 @@ class Watched:
         """Return the present state, which further buckets do not change."""
         state = copy(self.state)
         state.open = copy(state.open)
-        return Watched(self.components, state)
+        return Watched(self.components, state, self.figure_rows)
 
     def _take(self, buckets: Buckets) -> Buckets | None:
         """Take buckets until the state changes. Returns the rest, which the new state takes."""
