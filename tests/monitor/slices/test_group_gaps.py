@@ -24,6 +24,7 @@ from rondo.monitor.evidence.block_figures.group_gaps import (
 from rondo.monitor.evidence.component_sums import GAPS, SLICES
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.verdicts import verdicts
+from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.monitor.status.model_status import model_status
 
 from tests.monitor.builders import SPEC
@@ -186,6 +187,22 @@ def test_gaps_have_half_of_the_part_of_the_slices_from_the_first_window_on() -> 
     assert {each.value for each in verdicts(evidence, 0.01, [GAPS])} <= {
         f"{city} against a, {rate}" for city in "bc" for rate in ("selection rate", "accuracy")
     }
+
+
+def test_losses_without_slices_have_half_of_their_part_beside_gaps() -> None:
+    profile = BINARY.profile.model_copy(
+        update={"slices": [each.model_copy(update={"loss": None}) for each in BINARY.profile.slices]}
+    )
+    evidence, reference = VersionEvidence.of("one", profile), Reference.of(profile, "one")
+    evidence.watch_gaps("city")
+    slices, rates = len(profile.slices), len(reference.rates)
+    rows, sums = np.zeros((slices, 1), np.int64), np.zeros((slices, rates, 1), np.int64)
+    evidence.take_gaps(reference, PartsOfSlices(np.zeros(1, np.int64), MINUTE, rows, sums))
+    assert evidence.count(SLICES) == 0
+    losses = np.exp(-evidence.threshold("loss", 0.03)) * evidence.count("loss")
+    gaps = evidence._level(GAPS, 0.03)
+    assert losses + gaps <= 0.03 / 3 + 1e-12
+    assert losses == pytest.approx(0.005)
 
 
 def test_without_fairness_in_the_spec_no_gap_is_evidence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,7 @@ from rondo.monitor.evidence.block_figures.count_blocks import (
     rows_of_block,
 )
 from rondo.monitor.evidence.block_figures.figure_tests import BLOCKS_OF_REFERENCE, detector_of, figure_component
-from rondo.monitor.evidence.component_sums import DETECTORS
+from rondo.monitor.evidence.component_sums import DETECTORS, Component
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.evidence.verdicts import verdicts
@@ -161,17 +162,49 @@ def test_a_block_is_as_long_as_the_column_needs_and_a_long_reference_has_no_shor
     assert rows_of_block(32, 1_000_000) == 5_000
 
 
-def test_each_group_has_a_quarter_and_detectors_divide_theirs() -> None:
+def test_each_group_has_a_quarter_and_detectors_and_columns_divide_theirs() -> None:
     evidence = begun(ENTROPY, OTHER)
     without = begun()
     take(evidence, [1.0, 2.0])
     for key in ("a", "b", "c"):
         evidence.take_figures("one", OTHER, {("x", "a"): 1.0, ("x", "b"): 1.0, ("x", "c"): 2.0}, block(ord(key)))
     found = {family: math.exp(each) for family, each in evidence.thresholds(RATE).items()}
-    assert found[ENTROPY] == pytest.approx(4 * 2 / RATE)
-    assert found[OTHER] == pytest.approx(4 * 2 * 3 / RATE)
+    columns = len(REFERENCE.binning.columns)
+    assert found[f"{ENTROPY} x"] == pytest.approx(4 * 2 * columns / RATE)
+    assert found[f"{OTHER} x"] == pytest.approx(4 * 2 * columns * 3 / RATE)
     assert found["loss"] == pytest.approx(4 * evidence.count("loss") / RATE)
     assert math.exp(without.threshold("loss", RATE)) == pytest.approx(3 * without.count("loss") / RATE)
+
+
+def test_the_figures_of_another_column_change_no_threshold_and_end_no_alarm() -> None:
+    evidence, rng = begun(ENTROPY), np.random.default_rng(1)
+    take(evidence, [*rng.normal(size=40), *rng.normal(4, size=20)])
+    (before,) = evidence.alarms(RATE)
+    evidence.take_figures("one", ENTROPY, {("city", key): 1.0 for key in "abcdefghij"}, block(60))
+    assert [(each.component, each.threshold) for each in evidence.alarms(RATE)] == [
+        (before.component, before.threshold)
+    ]
+    parts = [math.exp(-each) for key, each in evidence.thresholds(RATE).items() if key.startswith(ENTROPY)]
+    assert len(parts) == 2
+    columns = len(REFERENCE.binning.columns)
+    assert parts == pytest.approx([RATE / 4 / columns, RATE / 4 / columns / 10])
+
+
+def test_the_figures_of_many_columns_are_taken_in_little_time() -> None:
+    evidence, rng, names = begun(ENTROPY), np.random.default_rng(1), [f"column {at}" for at in range(500)]
+    compared = 0
+
+    def equal(one: Component, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return isinstance(other, Component) and astuple(one) == astuple(other)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Component, "__eq__", equal)
+        for number in range(3):
+            evidence.take_figures("one", ENTROPY, {(name, ""): rng.normal() for name in names}, block(number))
+    assert evidence.count(DETECTORS) == len(names)
+    assert compared < 10 * len(names)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, -1e200])
@@ -262,7 +295,7 @@ def test_a_detector_that_the_spec_no_longer_names_leaves_nothing() -> None:
     take(evidence, [1.0])
     take(evidence, [1.0], detector=OTHER)
     evidence.name_detectors((OTHER,))
-    assert {each.family for each in evidence.watched if each.group == DETECTORS} == {OTHER}
+    assert {each.detector for each in evidence.watched if each.group == DETECTORS} == {OTHER}
     evidence.name_detectors(())
     assert encode_evidence(ModelEvidence({1: evidence})).equals(encode_evidence(ModelEvidence({1: begun()})))
 

@@ -5,7 +5,8 @@ The probability of any alarm without a change is at most the rate, however often
 depend on each other. Columns with the same length of blocks share a test, which is faster.
 
 Where the spec names detectors of the user's own that take part, they are a fourth group, and each group has a quarter.
-The detectors have equal parts of theirs.
+The detectors have equal parts of theirs, and the columns that are watched have equal parts of that of a detector. The
+figures of a column are all there with its first block. So no threshold depends on figures that are still to come.
 
 Where slices are watched, they get half of the losses' third. Each slice has a test with blocks of its rows. Where gaps
 between groups are watched, too, slices and gaps have half of that half each.
@@ -14,7 +15,7 @@ between groups are watched, too, slices and gaps have half of that half each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -198,7 +199,7 @@ class VersionEvidence:
     def name_detectors(self, detectors: tuple[str, ...]) -> None:
         """Let these detectors of the user's own take part, and discard the evidence of others."""
         self.detectors = detectors
-        self._discard([each for each in self.watched if each.group == DETECTORS and each.family not in detectors])
+        self._discard([each for each in self.watched if each.group == DETECTORS and each.detector not in detectors])
         if not detectors:
             self.blocks = CountBlocks()
 
@@ -223,9 +224,10 @@ class VersionEvidence:
             self.gaps = tuple(OpenGap(pair, block, reference.rates) for pair in pairs)
         taken = [each.take(parts, reference.digest) for each in self.gaps]
         self.gaps = tuple(after for after, _ in taken)
+        known = {each.components[0]: each for each in self.watched if each.group == GAPS}
         for gap in (gap for _, complete in taken for gap in complete):
             for rate, figure in gap.gaps.items():
-                self._take_figure(reference.digest, gap.pair.component(rate), figure, gap.span)
+                self._take_figure(reference.digest, known, gap.pair.component(rate), figure, gap.span)
 
     def take_counts(self, buckets: BucketArrays, length: int, reference: Reference) -> None:
         """Take buckets of `length` microseconds as counts by bin of all columns, for users' detectors.
@@ -250,17 +252,19 @@ class VersionEvidence:
 
         The figures that it has of the first block of a column are watched, so that their number does not grow.
         """
-        mine = {each.components[0] for each in self.watched if each.family == detector}
-        begun = {component.column for component in mine}
+        known = {each.components[0]: each for each in self.watched if each.detector == detector}
+        begun = {component.column for component in known}
         for (column, key), figure in figures.items():
             component = figure_component(detector, column, key)
-            if component in mine or column not in begun:
+            if component in known or column not in begun:
                 span = BlockSpan(block.start, block.end, block.block)
-                self._take_figure(digest, component, float(compressed(np.array(figure))), span)
+                self._take_figure(digest, known, component, float(compressed(np.array(figure))), span)
 
-    def _take_figure(self, digest: str, component: Component, figure: float, block: BlockSpan) -> None:
-        """Take the figure of a block. The first one begins the test of its component."""
-        watched = next((each for each in self.watched if each.components[0] == component), None)
+    def _take_figure(
+        self, digest: str, known: dict[Component, Watched], component: Component, figure: float, block: BlockSpan
+    ) -> None:
+        """Take the figure of a block. The first one begins the test of its component, and is added to `known`."""
+        watched = known.get(component)
         before = watched.state if watched else None
         assert not isinstance(before, Learning)  # noqa: S101 - blocks of figures begin with a test
         seed = by_counter(f"{digest}/{component.group}/{component.column}/{component.value}")
@@ -268,7 +272,7 @@ class VersionEvidence:
         is_longer = watched is not None and 0 < watched.figure_rows < block.rows
         state = with_figure(before, seed, figure, block, run_length=self.run_length, is_longer=is_longer)
         if watched is None:
-            watched = Watched((component,), state)
+            known[component] = watched = Watched((component,), state)
             self.watched.append(watched)
         watched.state, watched.figure_rows = state, block.rows
         self.taken[watched.rows_of] = self.taken.get(watched.rows_of, Taken()).with_rows(block)
@@ -312,10 +316,16 @@ class VersionEvidence:
         """Return the share of the false-alarm rate of a family of the group."""
         share = false_alarm_rate / (len(GROUPS) + (1 if self.detectors else 0))
         if group == DETECTORS:
-            return share / max(1, len(self.detectors))
-        if group in {LOSS, SLICES, GAPS} and self.count(SLICES) > 0:
+            return share / max(1, len(self.detectors)) / max(1, self._columns)
+        if group in {LOSS, SLICES, GAPS} and (self.count(SLICES) or self._gaps):
             share /= 2
         return share / (2 if group in {SLICES, GAPS} and self._gaps else 1)
+
+    @cached_property
+    def _columns(self) -> int:
+        """The number of columns that a detector may have figures of, also of those that it has none of yet."""
+        mine = [each for each in self.watched if each.group in INPUT_GROUPS]
+        return len({component.column for each in mine for component in each.components})
 
     @property
     def _gaps(self) -> int:

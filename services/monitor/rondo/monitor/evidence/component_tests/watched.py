@@ -44,8 +44,13 @@ class Watched:
 
     @cached_property
     def family(self) -> str:
-        """The tests that share a part of the false-alarm rate: their group, or their detector."""
-        return detector_of(self.components[0]) if self.group == DETECTORS else self.group
+        """The tests that share a part of the false-alarm rate: their group, or their detector and column."""
+        return f"{self.detector} {self.components[0].column}" if self.group == DETECTORS else self.group
+
+    @cached_property
+    def detector(self) -> str | None:
+        """The user's detector whose figure this is."""
+        return detector_of(self.components[0]) if self.group == DETECTORS else None
 
     def take(self, buckets: Buckets) -> None:
         """Take buckets of the components of the group."""
