@@ -164,6 +164,15 @@ def test_text_from_outside_is_printed_as_it_is(
     assert FOREIGN in rondo(*command.split()).stdout
 
 
+@pytest.mark.parametrize("content", ["[1]", "null", "7"])
+def test_a_quarantined_row_that_is_no_object_is_printed_without_values(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    answer = {"rows": [QUARANTINED | {"content": content}]}
+    monkeypatch.setitem(Services.answers, ("GET", "/v1/datasets/trips/quarantine?limit=20"), (200, answer))
+    assert f"  {content}" in rondo("quarantine", "trips").stdout
+
+
 @pytest.mark.parametrize("command", ["models", "status"])
 def test_text_from_the_monitor_is_printed_as_it_is(rondo: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     answer = {"models": [summary("late", version=2, no_verdict=FOREIGN, last_window="2013-03-01T12:00:00Z")]}

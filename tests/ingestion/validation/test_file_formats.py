@@ -120,6 +120,9 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         ),
         (b'[\n  {"a": 1}\n]', "CSV", "line 1 begins like a JSON array, with '['"),
         (b"<!DOCTYPE html>\n<html>", "CSV", "line 1 begins like HTML or XML, with '<!DOCTYPE html>'"),
+        (b"<html>\n<head>", "CSV", "line 1 begins like HTML or XML, with '<html>'"),
+        (b'<html lang="en" class="a,b">', "CSV", "line 1 begins like HTML or XML"),
+        (b"<?xml version='1.0'?><a/>", "CSV", "line 1 begins like HTML or XML"),
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),
         (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write one object per line"),
         (b"\x00\xff\x00\x00 garbage", "an Arrow stream", "write the file again and send it"),
@@ -193,7 +196,9 @@ def test_an_unreadable_file_is_explained(
     assert expected in text
 
 
-@pytest.mark.parametrize("header", ["[id],[price]", "{id},b", '"{""id""",b', "<5km,>=5km"])
+@pytest.mark.parametrize(
+    "header", ["[id],[price]", "{id},b", '"{""id""",b', "<5km,>=5km", "<TICKER>,<PER>", "<a,b", "[{x}],b"]
+)
 def test_a_header_with_brackets_is_one_of_csv(header: str, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{header}\n1,2\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from rondo.monitor.evidence.block_figures.count_blocks import CountBlock
+from rondo.monitor.user_detectors import process_runtime
 from rondo.monitor.user_detectors.block_figures import SampledBlock
 from rondo.monitor.user_detectors.process_runtime import DetectorProcess
 
@@ -174,6 +175,67 @@ def test_a_detector_that_does_not_return_costs_its_time_once(folder: Path) -> No
         assert time.monotonic() - begin < 3.0
         (figure,) = block_figures(detectors, "Entropy", blocks_of([1])).by_detector["own.detectors:Entropy"]
         assert figure
+    finally:
+        detectors.close()
+
+
+def later(patch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = time.monotonic
+    patch.setattr(time, "monotonic", lambda: now() + seconds)
+
+
+@pytest.mark.medium
+def test_a_detector_whose_import_does_not_end_costs_a_small_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.py").write_text("import time\ntime.sleep(1000)\n")
+    monkeypatch.setattr(process_runtime, "_START_SECONDS", 2.0)
+    detectors = DetectorProcess(str(tmp_path), 0.1)
+    asked = list[str]()
+    prepare = detectors._prepare
+
+    def counted(name: str) -> None:
+        asked.append(name)
+        prepare(name)
+
+    monkeypatch.setattr(detectors, "_prepare", counted)
+
+    def failure() -> str:
+        (found,) = detectors.block_figures(["own:Entropy"], blocks_of([1]), REFERENCE).failures
+        return found
+
+    try:
+        found = failure()
+        assert all(fact in found for fact in ("import", "2 s"))
+        assert "RONDO_DETECTOR_SECONDS" not in found
+        with monkeypatch.context() as patch:
+            later(patch, 20.0)
+            failure()
+        assert len(asked) == 1
+        with monkeypatch.context() as patch:
+            later(patch, 40.0)
+            failure()
+        assert len(asked) == 2
+    finally:
+        detectors.close()
+
+
+@pytest.mark.medium
+def test_a_detector_that_ends_the_process_pays_for_the_imports_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import time\ntime.sleep(1)\nclass Entropy:\n    def detect(self, column):\n        return 1.0\n"
+    )
+    (tmp_path / "own.py").write_text("import os\nclass Exits:\n    def detect(self, column):\n        os._exit(3)\n")
+    detectors = DetectorProcess(str(tmp_path), 0.5)
+    try:
+        assert not detectors.block_figures(["slow:Entropy"], blocks_of([1]), REFERENCE).failures
+        assert detectors.block_figures(["own:Exits"], blocks_of([1]), REFERENCE).failures
+        later(monkeypatch, 11.0)
+        begin = time.monotonic()
+        assert detectors.block_figures(["own:Exits"], blocks_of([1]), REFERENCE).failures
+        assert time.monotonic() - begin < 0.05
     finally:
         detectors.close()
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from rondo.contracts.tasks.regression import least_rows
 from rondo.trainer.dataset.data_checks import calibration_notes, described_left_out, notes, refuse_leak
+from rondo.trainer.dataset.determined_labels import undecided_rows
 from rondo.trainer.dataset.split import split
 from rondo.trainer.dataset.training_set import RowsLeftOut
 from rondo.trainer.errors import LeakError
@@ -324,6 +325,16 @@ def test_a_feature_that_alone_decides_the_class_is_noted(relation: str, task: st
     frame = rows(2_000).with_columns(late=late, distance=feature.cast(pl.Float32))
     found = {note.code: note.feature for note in notes(described, split(described, frame))}
     assert found.get("determines_label") == ("distance" if relation in DECIDING else None)
+
+
+def test_the_commonest_class_of_a_value_does_not_depend_on_the_order_of_the_rows() -> None:
+    """Each value has two rows, and 40 values have one of each class."""
+    values = np.arange(20_000) // 2
+    label = (values >= 5_000).astype(np.int64)
+    label[2 * np.random.default_rng(0).choice(10_000, 40, replace=False)] ^= 1
+    rows_of = pl.DataFrame({"value": values.astype(float), "label": label})
+    found = {undecided_rows(*rows_of.sample(fraction=1, shuffle=True, seed=seed)) for seed in range(10)}
+    assert len(found) == 1
 
 
 def test_three_classes_between_bounds_are_decided() -> None:

@@ -44,6 +44,8 @@ def _values(row: dict[str, Any]) -> str:
         content = orjson.loads(row["content"])
     except orjson.JSONDecodeError:  # another program may write to the table
         return ""
+    if not isinstance(content, dict):
+        return ""
     columns = {part.partition(":")[0] for part in row["reason"].split("; ")}
     return ", ".join(f"{name}={_shown(value)}" for name, value in content.items() if name in columns)
 

@@ -44,10 +44,14 @@ _COMPRESSED = {
 }  # fmt: skip
 _ZIP, _OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _WORKBOOK = (b"xl/", b"[Content_Types].xml", b"mimetype")
-# The first characters of texts that are no CSV. A name of a column may begin with a bracket, too.
+# The first characters of texts that are no CSV. A name of a column may begin with a bracket, too, or be `<DATE>`.
 _NO_CSV = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:(?P<lines>\{\s*\"[^\"]*\"\s*:)|(?P<array>\[\s*(?:\{|\r?\n))|(?P<markup><[!?a-z]))",
-    re.IGNORECASE,
+    rb"""(?:\xef\xbb\xbf)?\s*(?:
+    (?P<lines>\{\s*"[^"]*"\s*:)
+    |(?P<array>\[\s*(?:\{\s*["}]|\r?\n))
+    |(?P<markup><(?:[!?]|[a-z][\w:.-]*(?:\s+[\w:.-]+\s*=|\s*/?>(?!\ *[,;|\t]))))
+    )""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _NAMES = {"lines": "JSON", "array": "a JSON array", "markup": "HTML or XML"}
 _EDGE = 64  # bytes

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected
+from rondo.contracts.spec.policy import LEAST_RUN_LENGTH
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.likelihood_ratios import normal_bets
 from rondo.monitor.evidence.model_evidence import ModelEvidence
@@ -55,6 +56,21 @@ def test_within_n_blocks_a_sum_reaches_c_with_probability_n_by_c_at_most(kind: s
         # A binomial number is above the expected one plus three standard deviations in 0.1% of cases.
         allowed = streams * 250 / bound
         assert (largest >= np.log(bound)).sum() <= allowed + 3 * np.sqrt(allowed) + 1
+
+
+def test_a_stage_keeps_the_changes_that_any_run_length_may_report_alone() -> None:
+    """Without a change the evidence of most components is above log 3, and a change is slow to estimate."""
+    rng, components = np.random.default_rng(0), 40
+    test = StagedTest(begun(rng.standard_normal((components, 9))), BLOCK)
+    values = rng.standard_normal((MOST_LIVE_BLOCKS, components))
+    values[500:, 0] += 3
+    rows = np.full(MOST_LIVE_BLOCKS, BLOCK)
+    test.take(Buckets(MINUTE * np.arange(MOST_LIVE_BLOCKS), rows, BLOCK * values, MINUTE))
+    assert 0 in test.earlier
+    assert (test.stage, test.evidence[0] > np.log(12 * LEAST_RUN_LENGTH)) == (2, True)
+    assert np.median(test.evidence) > np.log(3)
+    assert set(test.earlier) == set(np.flatnonzero(test.evidence >= np.log(12 * LEAST_RUN_LENGTH)).tolist())
+    assert len(test.earlier) < components / 2
 
 
 def test_a_late_change_needs_no_more_blocks_than_an_early_one() -> None:

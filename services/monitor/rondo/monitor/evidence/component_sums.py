@@ -104,8 +104,7 @@ class Component:
 
         The component of an interval counts the outcomes that it misses, and the statistic is the share that it covers.
         Where predictions are too high, the statistic (outcome minus prediction) is negative. The mean of compressed
-        figures is a typical figure: close to the geometric mean where all have
-        one sign and are not tiny.
+        figures is a typical figure: close to the geometric mean where all have one sign and are not tiny.
         """
         if self.group == DETECTORS:
             return float(np.sinh(mean) / _MAGNIFIED)

@@ -27,8 +27,8 @@ class Reference:
     """The bins, the reference's counts in them, the components of the evidence, and the estimators.
 
     `digest` is that of the version's artifact. It seeds the evidence, so that versions are independent. `rates` are
-    those whose gaps between slices are counted, see `group_gaps.RATES`. `estimator` is
-    None where the trainer has written no calibration.
+    those whose gaps between slices are counted, see `group_gaps.RATES`. `estimator` is None where the trainer has
+    written no calibration.
     """
 
     digest: str

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rondo.contracts.spec.policy import LEAST_RUN_LENGTH
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.ranking import on_grid
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_LIVE_BLOCKS = 1_000
-# No threshold is lower: a group has a third of a false-alarm rate below 1.
+# No threshold is lower: a group has a third of a rate, see `Monitor.evidence_rate`. A false-alarm rate is below 1.
 _LEAST_THRESHOLD = np.log(3)
+_LEAST_BY_RUN_LENGTH = np.log(3 * 4 * LEAST_RUN_LENGTH)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +242,8 @@ class StagedTest:
     def keep_changes(self) -> None:
         """Keep the changes that the live blocks show, before these blocks are merged or become the reference."""
         if self.test.live:
-            found = np.flatnonzero(self.evidence >= _LEAST_THRESHOLD).tolist()
+            least = _LEAST_BY_RUN_LENGTH if self.test.run_length else _LEAST_THRESHOLD
+            found = np.flatnonzero(self.evidence >= least).tolist()
             self.earlier = {at: EarlierChange(self.change(at), float(self.evidence[at]), self.taken) for at in found}
 
     def _crowded(self, rows: NDArray[np.int64], first: int) -> int:

@@ -194,7 +194,11 @@ def unreadable_summary(model: str, error: UnreadableStateError) -> ModelSummary:
     return ModelSummary(
         model=model,
         version=None,
-        no_verdict=f"not monitored: {error}",
+        # The replica that monitors the model may have another release, and read the state.
+        no_verdict=(
+            f"can't be shown here: this replica can't read the saved state of {model} ({error.why}); run one release "
+            "of the monitor on all replicas"
+        ),
         last_window=None,
         watermark=None,
         open_alerts=(),

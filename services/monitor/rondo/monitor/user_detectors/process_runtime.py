@@ -34,8 +34,8 @@ _MOST_BYTES = 1 << 20
 _PART = 1 << 16
 # The time for the start of the process, and for the imports of a detector.
 _START_SECONDS = 60.0
-# A detector that does not return costs its time limit. After that its blocks are left out for as many times as long, so
-# that it takes a small part of the monitor's time.
+# A detector whose call fails as a whole costs the time of the call. After that its blocks are left out for as many
+# times as long, so that it takes a small part of the monitor's time.
 _PAUSE = 12
 _ENDED = "its process ended: its output is in the monitor's log"
 
@@ -51,14 +51,15 @@ class _StoppedError(_FailedError):
 class DetectorProcess:
     """The detectors of a folder of packages. `folder` is empty if there is none.
 
-    A call for a window may take `seconds`, and an import may take a minute.
+    A call may take `seconds`, and an import may take a minute.
     """
 
     def __init__(self, folder: str, seconds: float) -> None:
         self._folder, self._seconds = folder and str(Path(folder).resolve()), seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: IO[bytes] | None = None
-        self._imported = set[str]()
+        # How long the import of each detector took, in seconds.
+        self._imported = dict[str, float]()
         # Until when a detector is not called for blocks, and why.
         self._paused: dict[str, tuple[float, str]] = {}
         self._one_at_a_time = threading.Lock()
@@ -90,7 +91,7 @@ class DetectorProcess:
         """Return the figures of blocks from these detectors. Blocks for their time limit.
 
         A detector that has not returned in time has no figures of the other blocks, nor of those of the next minute
-        (with a limit of 5 s).
+        (with a limit of 5 s). An import counts like a call.
         """
         found: dict[str, tuple[FiguresOfBlock | None, ...]] = {}
         failures = dict[str, str]()
@@ -110,14 +111,16 @@ class DetectorProcess:
         nothing, (until, reason) = (None,) * len(blocks), self._paused.get(name, (0.0, ""))
         if time.monotonic() < until:
             return nothing, reason
+        begin, imported = time.monotonic(), dict(self._imported)
         content = {"columns": columns_of(reference.counts, reference), "blocks": [counts_of(each) for each in blocks]}
         try:
             self._prepare(name)
             answer = self._ask({"detector": name, **content, "seconds": self._seconds})
-        except _StoppedError as error:
-            self._paused[name] = (time.monotonic() + _PAUSE * self._seconds, str(error))
-            return nothing, str(error)
         except _FailedError as error:
+            now = time.monotonic()
+            # The others must be imported again.
+            again = sum(seconds for other, seconds in imported.items() if other not in self._imported)
+            self._paused[name] = (now + _PAUSE * (now - begin + again), str(error))
             return nothing, str(error)
         return tuple(figures_of_block(each) for each in answer["figures"]), answer.get("error")
 
@@ -133,7 +136,7 @@ class DetectorProcess:
                 with suppress(BrokenPipeError):
                     pipe.close()
         self._process = self._answers = None
-        self._imported = set()
+        self._imported = {}
 
     def _prepare(self, name: str) -> None:
         """Import a detector into a running process."""
@@ -141,8 +144,9 @@ class DetectorProcess:
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if name not in self._imported:
+            begin = time.monotonic()
             self._ask({"detector": name, "columns": [], "seconds": _START_SECONDS})
-            self._imported.add(name)
+            self._imported[name] = time.monotonic() - begin
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return an answer that has figures."""
@@ -151,7 +155,7 @@ class DetectorProcess:
         try:
             process.stdin.write(f"{json.dumps(request)}\n".encode())
             process.stdin.flush()
-            answer = json.loads(_line(answers, request["seconds"]))
+            answer = json.loads(_line(answers, request["seconds"], is_import=not request["columns"]))
         except (OSError, _FailedError) as error:
             self.close()
             raise _StoppedError(str(error) if isinstance(error, _FailedError) else _ENDED) from None
@@ -190,13 +194,17 @@ class DetectorProcess:
             raise _FailedError(f"the folder of RONDO_DETECTORS has no package {package}: copy it there")
 
 
-def _line(answers: IO[bytes], seconds: float) -> bytes:
+def _line(answers: IO[bytes], seconds: float, *, is_import: bool) -> bytes:
     until, content = time.monotonic() + seconds, b""
     with selectors.DefaultSelector() as selector:
         selector.register(answers, selectors.EVENT_READ)
         while not content.endswith(b"\n"):
             if not selector.select(max(until - time.monotonic(), 0)):
-                raise _FailedError(f"it has not returned within {seconds:g} s (RONDO_DETECTOR_SECONDS)")
+                raise _FailedError(
+                    f"its import has not ended within {seconds:g} s: import only what it needs, and compute in `detect`"
+                    if is_import
+                    else f"it has not returned within {seconds:g} s (RONDO_DETECTOR_SECONDS)"
+                )
             part = os.read(answers.fileno(), _PART)
             content += part
             if not part:

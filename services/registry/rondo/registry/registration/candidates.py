@@ -51,7 +51,7 @@ def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec, othe
 
 def _wait(model: Model, version: Version) -> Decision:
     """Make a version wait for its rollout, which the controller begins. A version that waited before is retired."""
-    older = [number for number, each in model.versions.items() if each.state == "waiting"]
+    older = [number for number, each in model.versions.items() if each.state == VersionState.WAITING]
     after = model.with_states({**dict.fromkeys(older, VersionState.RETIRED), version.number: VersionState.WAITING})
     entry = AuditEntry("rollout_waits", {"version": version.number, "strategy": model.spec.rollout.strategy})
     return Decision(model, after, SYSTEM, retirements(model, after), (entry,))

@@ -46,7 +46,7 @@ def undecided_rows(values: pl.Series, label: pl.Series) -> int | None:
 
 
 def _undecided(rows: pl.DataFrame) -> int:
-    cells = rows.group_by("value", "label").len().sort("value", "len")
+    cells = rows.group_by("value", "label").len().sort("value", "len", "label")
     of_values = cells.group_by("value", maintain_order=True).agg(pl.col("label", "len").last())
     others = rows.height - int(of_values["len"].sum())
     if of_values.height * _ROWS_PER_VALUE <= rows.height:

@@ -4,7 +4,8 @@ A gap that is weighted by all rows of a window follows the shares of the groups:
 block of a pair ends when both groups have the rows that it is to have. Rows of the more frequent group that come after
 it has its rows, and before the other one has, are left out. Then a random sample of equally many rows of each is kept,
 and the gap of the block is the difference of their rates. Its distribution depends on the rates of both groups alone.
-Both groups are counted in the same time, so what raises or lowers both rates alike moves a single block at most.
+Both groups begin at the same time, and the more frequent one is counted in the first part of the block alone. So what
+raises or lowers both rates alike moves a single block at most.
 
 The gap is ranked among those of earlier blocks, as a figure of a user's detector is (`figure_tests`). Each group is
 paired with the largest group of the holdout: a rate of all other rows would follow their shares.
