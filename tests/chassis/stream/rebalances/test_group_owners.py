@@ -17,7 +17,6 @@ from rondo.chassis.stream import group_owners
 from rondo.chassis.stream.group_owners import (
     GroupOwners,
     GroupView,
-    is_responsible,
     partitions_without_owner,
     view_of,
     without_owner_since,
@@ -55,7 +54,6 @@ def test_each_partition_without_owner_is_found(members: list[tuple[str | None, s
     names = [name for name, _ in members if name is not None]
     left = set(PLACES).difference(*(owned for _, owned in members))
     assert partitions_without_owner(group, TOPICS) == (left if names else set())
-    assert [name for name in "xyz" if is_responsible(name, group)] == ([min(names)] if names else [])
 
 
 @given(st.lists(st.sets(st.sampled_from(PLACES))))
@@ -98,6 +96,35 @@ async def test_an_error_of_kafka_is_reported_once_and_another_one_ends_the_look(
 )
 def test_a_group_that_rebalances_or_has_no_member_says_nothing(group: GroupView) -> None:
     assert partitions_without_owner(group, TOPICS) == set()
+
+
+async def test_a_member_looks_until_each_partition_has_an_owner_and_again_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A description of a group that times out can end the process, so none is asked for without a reason."""
+    monkeypatch.setattr(group_owners, "_LOOK_SECONDS", 0.0)
+    settings = unconnected()._settings
+    moves = GroupView(is_stable=False, replicas={settings.instance}, owned=())
+    others = GroupView(is_stable=True, replicas={"another"}, owned=PLACES)
+    part = GroupView(is_stable=True, replicas={settings.instance}, owned=PLACES[1:])
+    whole = GroupView(is_stable=True, replicas={settings.instance}, owned=PLACES)
+    views, seen = iter([moves, others, part, whole, whole]), asyncio.Semaphore(0)
+
+    async def view(*_: object) -> tuple[GroupView, dict[str, int]]:
+        seen.release()
+        return next(views), TOPICS
+
+    monkeypatch.setattr(GroupOwners, "_view", view)
+    owners = GroupOwners(settings)
+    looking = asyncio.create_task(owners.run())
+    for _ in range(4):
+        await seen.acquire()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert seen.locked()
+    owners.look_again()
+    await asyncio.wait_for(seen.acquire(), 10)
+    looking.cancel()
 
 
 @pytest.mark.slow

@@ -121,6 +121,7 @@ class ExactlyOnceStream:
         # The share of the largest micro-batch that Kafka takes in time.
         self._share = 1.0
         self._poison = PoisonPillTracker()
+        self._owners = GroupOwners(settings)
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
         # It is set after the first turn as a member of the group, even without partitions, if there are more replicas
@@ -131,7 +132,7 @@ class ExactlyOnceStream:
         """Stream until cancelled. At the end, finish the running transaction and leave the group."""
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
-        owners = asyncio.create_task(GroupOwners(self._settings).run())
+        owners = asyncio.create_task(self._owners.run())
         try:
             while not thread.done():
                 await asyncio.wait([thread, owners], timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -197,6 +198,7 @@ class ExactlyOnceStream:
         began = time.monotonic()
         hanging = HangingTransactionCheck(settings.hanging_after)
         try:
+            self._owners.look_again()
             self._reader.start(consumer, settings.topics)
             while not self._stop.is_set():
                 self._turn(consumer, writer)

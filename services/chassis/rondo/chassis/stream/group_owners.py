@@ -4,9 +4,14 @@ A cooperative rebalance has two steps: the old owner of a partition releases it,
 member that dies between them and comes back under its name gets its assignment of the first step, without a rebalance
 (KIP-345). What it released then has no owner until the next rebalance, and no member learns of it (seen on Kafka 4.3).
 
-So each member looks at the group now and then. If a partition has no owner for longer than its old owner may take to
-release it, one member lets a dynamic member join and leave. The group then assigns all partitions again. The dynamic
-member subscribes to another topic, because it would get a share of the partitions of the stream.
+So a member that has come back looks at the group, until it has seen that each partition has an owner. If one has none
+for longer than its old owner may take to release it, the member lets a dynamic member join and leave. The group then
+assigns all partitions again. The dynamic member subscribes to another topic, because it would get a share of the
+partitions of the stream.
+
+While Kafka is unavailable nobody looks. librdkafka 2.x ends the process with a failed assertion if the broker comes
+back after a description of a group has timed out (`rd_kafka_enq_once_del_source_return`, seen with a broker that was
+away for 75 s). A request for metadata, which has no such fault, therefore precedes each description.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from rondo.chassis import metrics
@@ -71,11 +76,6 @@ def view_of(members: Iterable[Any], *, is_stable: bool) -> GroupView:
     return GroupView(is_stable, {each.group_instance_id for each in described if each.group_instance_id}, owned)
 
 
-def is_responsible(name: str, group: GroupView) -> bool:
-    """Return whether this replica is the one that acts for the group."""
-    return name == min(group.replicas, default=None)
-
-
 class GroupOwners:
     """Looks after the partitions of a stream's group."""
 
@@ -84,12 +84,19 @@ class GroupOwners:
         self._since: dict[Partition, float] = {}
         # The codes of errors that were reported since the last successful look.
         self._reported: set[int] = set()
+        self._looks = True
+
+    def look_again(self) -> None:
+        """Look until each partition has an owner. A stream calls it when it joins the group, on its own thread."""
+        self._looks = True
 
     async def run(self) -> None:
         """Look until cancelled. An error that is none of Kafka ends it, because it is a bug."""
         admin = AdminClient(self._settings.kafka.confluent() | {"log_level": 0}, logger=_LIBRARY_LOG)
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
+            if not self._looks:
+                continue
             try:
                 await self._look(admin)
             except KafkaException as error:
@@ -109,20 +116,26 @@ class GroupOwners:
 
     async def _look(self, admin: AdminClient) -> None:
         settings = self._settings
-        [described] = admin.describe_consumer_groups([settings.name], request_timeout=_ANSWER_SECONDS).values()
-        topics = admin.describe_topics(TopicCollection([*settings.topics]), request_timeout=_ANSWER_SECONDS)
-        found = await asyncio.wrap_future(described)
-        counts = {name: len((await asyncio.wrap_future(topic)).partitions) for name, topic in topics.items()}
-        group = view_of(found.members, is_stable=found.state is ConsumerGroupState.STABLE)
-        now = time.monotonic()
-        self._since = without_owner_since(self._since, partitions_without_owner(group, counts), now)
+        group, counts = await self._view(admin)
+        missing, now = partitions_without_owner(group, counts), time.monotonic()
+        # A stream that begins to look at this moment is not in the group yet.
+        self._looks = bool(missing) or not group.is_stable or settings.instance not in group.replicas
+        self._since = without_owner_since(self._since, missing, now)
         left = [each for each, since in self._since.items() if now - since > _LONGEST_REVOCATION]
-        if left and is_responsible(settings.instance, group):
+        if left:
             names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(left))
             log.warning("stream %s: no replica owns %s, so the group assigns them again", settings.name, names)
             metrics.STREAM_REASSIGNMENTS.labels(settings.name).inc()
             await self._assign_again()
             self._since = {}
+
+    async def _view(self, admin: AdminClient) -> tuple[GroupView, dict[str, int]]:
+        """Return the group, and the number of partitions of each topic."""
+        topics = (await asyncio.to_thread(admin.list_topics, timeout=_ANSWER_SECONDS)).topics
+        [described] = admin.describe_consumer_groups([self._settings.name], request_timeout=_ANSWER_SECONDS).values()
+        found = await asyncio.wrap_future(described)
+        group = view_of(found.members, is_stable=found.state is ConsumerGroupState.STABLE)
+        return group, {name: len(topics[name].partitions) for name in self._settings.topics if name in topics}
 
     async def _assign_again(self) -> None:
         """Join the group as a dynamic member, and leave it. Nothing that this member reads is committed."""
